@@ -1,0 +1,159 @@
+"""An event sample in memory, and its reading and writing: the one type that the rest of the package is fed with."""
+
+import dataclasses
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from jaxunfold.data import checks, schema
+from jaxunfold.errors import InputError
+
+ARRAYS = ("reco", "truth", "mask", "extra", "weight", "pass_truth", "pass_reco")
+MIN_TRAINING = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Events:
+    """Paired events on the host, one row each, in the units of the file.
+
+    reco: [n, n_reco, 4] (E, px, py, pz) in GeV, zero-padded, or [n, r] for a table.
+    truth: [n, n_truth, 4] or [n, d]; None for measured data.
+    mask: [n, n_reco], True where the object is present; None for a table.
+    extra: [n, e] more measured columns. weight: [n], None for 1. pass_truth, pass_reco: [n], None for True.
+    names: labels of the particles, or names of the columns. units: of a table's columns.
+    attrs: what is known of the sample: process, sqrt_s_gev, generator, seed, code_version.
+    """
+
+    reco: np.ndarray
+    truth: np.ndarray | None = None
+    mask: np.ndarray | None = None
+    extra: np.ndarray | None = None
+    weight: np.ndarray | None = None
+    pass_truth: np.ndarray | None = None
+    pass_reco: np.ndarray | None = None
+    truth_names: tuple[str, ...] = ()
+    reco_names: tuple[str, ...] = ()
+    extra_names: tuple[str, ...] = ()
+    truth_units: tuple[str, ...] = ()
+    reco_units: tuple[str, ...] = ()
+    attrs: dict = field(default_factory=dict)
+    path: str = ""
+
+    @property
+    def kind(self) -> str:
+        """ "momenta" for four-vectors, "table" for named columns."""
+        return "momenta" if self.reco.ndim == 3 else "table"
+
+    def __len__(self) -> int:
+        return len(self.reco)
+
+    def __getitem__(self, rows: slice | np.ndarray) -> "Events":
+        """The events of a slice, an index array or a boolean array."""
+        arrays = {name: getattr(self, name) for name in ARRAYS}
+        picked = {name: value[rows] for name, value in arrays.items() if value is not None}
+        return dataclasses.replace(self, **picked)
+
+
+def read(path: str | os.PathLike, require_truth: bool = False, limit: int | None = None) -> Events:
+    """Read an event file or a table file after all checks of its structure and values.
+
+    Args:
+      path: HDF5 file, schema 1.
+      require_truth: Refuse a file without truth.
+      limit: Read the first so many events only.
+    Raises: InputError, one line that names the file, the dataset, what was expected and what was found.
+    """
+    with schema.open_file(path) as file:
+        header = schema.read_header(file, require_truth)
+        stop = header.num_events if limit is None else min(limit, header.num_events)
+        events = read_rows(file, header, 0, stop)
+    check(events)
+    return events
+
+
+def read_rows(file: h5py.File, header: schema.Header, start: int, stop: int) -> Events:
+    """Rows [start, stop) of an open file, without a check of their values."""
+    names = {
+        "reco": f"reco/{header.kind}",
+        "truth": f"truth/{header.kind}",
+        "mask": "reco/mask",
+        "extra": "reco/extra",
+    }
+    if header.kind == "table":
+        names.pop("mask")
+    arrays = {name: schema.read_rows(file, header, names.get(name, name), start, stop) for name in ARRAYS}
+    if header.kind == "table":
+        arrays["mask"] = None
+    about = header._asdict()
+    texts = ("truth_names", "reco_names", "extra_names", "truth_units", "reco_units", "attrs", "path")
+    return Events(**arrays, **{name: about[name] for name in texts})
+
+
+def check(events: Events, first_row: int = 0, partial: bool = False) -> None:
+    """Check the values of a sample; ``first_row`` is its offset in the file, ``partial`` leaves out sums and medians."""
+    path = events.path or "events"
+    for name in ("reco", "truth"):
+        values = getattr(events, name)
+        if values is None:
+            continue
+        dataset, names = f"{name}/{events.kind}", getattr(events, f"{name}_names")
+        checks.check_finite(path, dataset, values, names, first_row)
+        if events.kind == "momenta":
+            checks.check_mass_shell(path, dataset, values, names, first_row)
+            if not partial:
+                checks.check_units(path, dataset, values, _number(events.attrs.get("sqrt_s_gev")))
+    if events.mask is not None:
+        checks.check_mask(path, events.reco, events.mask, events.reco_names, first_row)
+    if events.extra is not None:
+        checks.check_finite(path, "reco/extra", events.extra, events.extra_names, first_row)
+    if events.weight is not None:
+        checks.check_finite(path, "weight", events.weight, (), first_row)
+        if not partial:
+            checks.check_weight_sum(path, float(np.sum(events.weight, dtype=np.float64)))
+
+
+def require_trainable(events: Events, minimum: int = MIN_TRAINING) -> None:
+    """Refuse a sample that nothing can be trained on: too few events, or no truth."""
+    path = events.path or "events"
+    if events.truth is None:
+        raise InputError(f"{path}: training expected truth/{events.kind}, found none")
+    if len(events) < minimum:
+        raise InputError(f"{path}: training expected at least {minimum} events, found {len(events)}")
+
+
+def write(path: str | os.PathLike, events: Events) -> None:
+    """Write an event file, atomically and compressed. Raises: InputError where it cannot be written."""
+    reco, truth = f"reco/{events.kind}", f"truth/{events.kind}"
+    key = "labels" if events.kind == "momenta" else "names"
+    datasets = {reco: (events.reco, {key: events.reco_names, "units": events.reco_units})}
+    if events.truth is not None:
+        datasets[truth] = (events.truth, {key: events.truth_names, "units": events.truth_units})
+    if events.kind == "momenta":
+        mask = events.reco.any(axis=-1) if events.mask is None else events.mask
+        datasets["reco/mask"] = (mask, {})
+    if events.extra is not None:
+        datasets["reco/extra"] = (events.extra, {"names": events.extra_names})
+    for name in ("weight", "pass_truth", "pass_reco"):
+        if getattr(events, name) is not None:
+            datasets[name] = (getattr(events, name), {})
+    for name, (values, _) in datasets.items():
+        if len(values) != len(events):
+            raise InputError(f"{path}: {name} expected {len(events)} events as {reco}, found {len(values)}")
+    schema.write_file(path, datasets, events.attrs)
+
+
+def sample_path(name: str) -> str:
+    """Path of an event sample that ships with the package, e.g. "zw_2jet"."""
+    folder = Path(__file__).parent / "samples"
+    path = folder / f"{name}.h5"
+    if not path.exists():
+        known = ", ".join(sorted(p.stem for p in folder.glob("*.h5"))) or "none"
+        raise InputError(f"{path}: no embedded sample {name!r}, expected one of {known}")
+    return str(path)
+
+
+def _number(value) -> float | None:
+    return float(value) if isinstance(value, (int, float)) and np.isfinite(value) and value > 0 else None

@@ -1,0 +1,270 @@
+"""Layout of an event file (HDF5, schema 1) and the checks of its structure: datasets, shapes, dtypes, names.
+
+truth/momenta [n, n_truth, 4], reco/momenta [n, n_reco, 4] and reco/mask [n, n_reco], or truth/table [n, d] and
+reco/table [n, r]; optional reco/extra [n, e], weight, pass_truth and pass_reco [n]. Only the attribute ``schema`` is
+required. Links and storage outside the file are refused: a file from a stranger can do no harm.
+"""
+
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import h5py
+import numpy as np
+
+from jaxunfold.errors import InputError
+
+SCHEMA = 1
+CHUNK = 8192
+"""Rows of one compressed chunk; streaming reads whole chunks."""
+
+NDIM = {
+    "truth/momenta": 3,
+    "reco/momenta": 3,
+    "reco/mask": 2,
+    "truth/table": 2,
+    "reco/table": 2,
+    "reco/extra": 2,
+    "weight": 1,
+    "pass_truth": 1,
+    "pass_reco": 1,
+}
+SHAPES = {
+    "truth/momenta": "[n, n_truth, 4]",
+    "reco/momenta": "[n, n_reco, 4]",
+    "reco/mask": "[n, n_reco]",
+    "truth/table": "[n, d]",
+    "reco/table": "[n, r]",
+    "reco/extra": "[n, e]",
+}
+FLAGS = ("reco/mask", "pass_truth", "pass_reco")
+
+
+class Header(NamedTuple):
+    """What a file says of itself before any row is read.
+
+    kind: "momenta" or "table"; names and units in the order of the columns; shapes of the datasets present.
+    """
+
+    path: str
+    kind: str
+    num_events: int
+    shapes: dict[str, tuple[int, ...]]
+    truth_names: tuple[str, ...]
+    reco_names: tuple[str, ...]
+    extra_names: tuple[str, ...]
+    truth_units: tuple[str, ...]
+    reco_units: tuple[str, ...]
+    attrs: dict[str, Any]
+
+
+def open_file(path: str | os.PathLike) -> h5py.File:
+    """An HDF5 file opened for reading; InputError where there is none, or it is not HDF5, or truncated."""
+    path = os.fspath(path)
+    if not os.path.exists(path):
+        raise InputError(f"{path}: no such file")
+    if os.path.isdir(path):
+        raise InputError(f"{path}: expected an HDF5 event file, found a directory")
+    if not os.access(path, os.R_OK):
+        raise InputError(f"{path}: not readable (permission denied)")
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        text = str(error)
+        if "truncated" in text:
+            raise InputError(f"{path}: truncated HDF5 file ({_short(text)})") from error
+        if os.path.getsize(path) == 0:
+            raise InputError(f"{path}: not an HDF5 file (it is empty)") from error
+        if "signature" in text:
+            raise InputError(f"{path}: not an HDF5 file") from error
+        raise InputError(f"{path}: damaged HDF5 file ({_short(text)})") from error
+
+
+def read_header(file: h5py.File, require_truth: bool = False) -> Header:
+    """Check the structure of an open file and return its header. Raises: InputError, one line."""
+    path = file.filename
+    try:
+        attrs = {key: _plain(value) for key, value in file.attrs.items()}
+        _check_schema(path, attrs)
+        kind = _kind(file, path)
+        shapes = {}
+        for name in NDIM:
+            dataset = _dataset(file, path, name)
+            if dataset is not None:
+                shapes[name] = tuple(dataset.shape)
+        truth, reco = f"truth/{kind}", f"reco/{kind}"
+        _check_present(path, kind, shapes, require_truth)
+        _check_lengths(path, shapes, reco)
+        key = "labels" if kind == "momenta" else "names"
+        prefix = "p" if kind == "momenta" else "x"
+        return Header(
+            path=path,
+            kind=kind,
+            num_events=shapes[reco][0],
+            shapes=shapes,
+            truth_names=_names(file, path, truth, key, prefix),
+            reco_names=_names(file, path, reco, key, prefix),
+            extra_names=_names(file, path, "reco/extra", "names", "e"),
+            truth_units=_units(file, path, truth) if kind == "table" else (),
+            reco_units=_units(file, path, reco) if kind == "table" else (),
+            attrs=attrs,
+        )
+    except (OSError, RuntimeError, KeyError) as error:
+        raise InputError(f"{path}: damaged HDF5 file ({_short(str(error))})") from error
+
+
+def read_rows(file: h5py.File, header: Header, name: str, start: int, stop: int) -> np.ndarray | None:
+    """Rows [start, stop) of one dataset as float32 (bool for flags), or None where the file has no such dataset."""
+    if name not in header.shapes:
+        return None
+    try:
+        values = file[name][start:stop]
+    except (OSError, RuntimeError, KeyError) as error:
+        raise InputError(
+            f"{header.path}: {name} cannot be read, truncated or damaged HDF5 file ({_short(str(error))})"
+        ) from error
+    if name in FLAGS:
+        if values.dtype != bool and not np.isin(values, (0, 1)).all():
+            raise InputError(f"{header.path}: {name} expected true or false (0 or 1), found other values")
+        return values.astype(bool)
+    with np.errstate(over="ignore"):  # too large for float32 becomes infinite, which the value checks report
+        return values.astype(np.float32)
+
+
+def write_file(path: str | os.PathLike, datasets: dict[str, tuple[np.ndarray, dict]], attrs: dict) -> None:
+    """Write datasets {name: (values, attributes)} atomically: the file is there whole, or not at all."""
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with h5py.File(temporary, "w") as file:
+            for key, value in {**attrs, "schema": SCHEMA}.items():
+                if value is not None:
+                    file.attrs[key] = value
+            for name, (values, attributes) in datasets.items():
+                values = np.asarray(values, bool if name in FLAGS else np.float32)
+                chunks = (max(1, min(len(values), CHUNK)), *(max(1, size) for size in values.shape[1:]))
+                dataset = file.create_dataset(
+                    name, data=values, chunks=chunks, compression="gzip", compression_opts=4, shuffle=True
+                )
+                for key, texts in attributes.items():
+                    if texts:
+                        dataset.attrs.create(key, list(texts), dtype=h5py.string_dtype())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({_short(str(error))})") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _check_schema(path: str, attrs: dict) -> None:
+    found = attrs.get("schema", "none")
+    if isinstance(found, bool) or not isinstance(found, (int, float)) or found != SCHEMA:
+        raise InputError(
+            f"{path}: root attribute schema expected {SCHEMA}, found {found!r}".replace("'none'", "none")
+        )
+
+
+def _kind(file: h5py.File, path: str) -> str:
+    kinds = [kind for kind in ("momenta", "table") if f"reco/{kind}" in file]
+    if len(kinds) != 1:
+        found = "both" if kinds else "neither"
+        raise InputError(f"{path}: missing dataset: expected reco/momenta or reco/table, found {found}")
+    return kinds[0]
+
+
+def _dataset(file: h5py.File, path: str, name: str) -> h5py.Dataset | None:
+    """One dataset of the layout after checks of link, shape and dtype; None where it is absent."""
+    node = file
+    for part in name.split("/"):
+        if not isinstance(node, h5py.Group):
+            raise InputError(f"{path}: {node.name.strip('/')} expected a group, found a dataset")
+        link = node.get(part, getlink=True)
+        if link is None:
+            return None
+        if not isinstance(link, h5py.HardLink):
+            raise InputError(f"{path}: {name} expected a dataset in this file, found a link")
+        node = node[part]
+    if not isinstance(node, h5py.Dataset):
+        raise InputError(f"{path}: {name} expected a dataset, found {type(node).__name__.lower()}")
+    if node.external or node.is_virtual:
+        raise InputError(f"{path}: {name} expected its values in this file, found storage in another")
+    kinds, expected = ("biu", "bool") if name in FLAGS else ("fiu", "float32")
+    if node.dtype.kind not in kinds:
+        raise InputError(f"{path}: {name} expected dtype {expected}, found {node.dtype}")
+    shape, last = node.shape, 4 if name.endswith("momenta") else None
+    ok = shape is not None and len(shape) == NDIM[name] and (last is None or shape[-1] == last)
+    if not ok or 0 in shape[1:]:
+        found = "no values" if shape is None else list(shape)
+        raise InputError(f"{path}: {name} expected shape {SHAPES.get(name, '[n]')}, found {found}")
+    return node
+
+
+def _check_present(path: str, kind: str, shapes: dict, require_truth: bool) -> None:
+    other = {"momenta": "table", "table": "momenta"}[kind]
+    if f"truth/{other}" in shapes:
+        raise InputError(f"{path}: expected truth/{kind} beside reco/{kind}, found truth/{other}")
+    if kind == "momenta" and "reco/mask" not in shapes:
+        raise InputError(f"{path}: missing dataset reco/mask, expected [n, n_reco] bool, true where present")
+    if require_truth and f"truth/{kind}" not in shapes:
+        raise InputError(
+            f"{path}: missing dataset truth/{kind}, expected the truth of every event, found none"
+        )
+
+
+def _check_lengths(path: str, shapes: dict, reco: str) -> None:
+    num = shapes[reco][0]
+    for name, shape in shapes.items():
+        if shape[0] != num:
+            raise InputError(f"{path}: {name} expected as many events as {reco} ({num}), found {shape[0]}")
+    if reco == "reco/momenta" and shapes["reco/mask"] != shapes[reco][:2]:
+        raise InputError(
+            f"{path}: reco/mask expected shape {list(shapes[reco][:2])} as reco/momenta, "
+            f"found {list(shapes['reco/mask'])}"
+        )
+    if num == 0:
+        raise InputError(f"{path}: {reco} expected at least one event, found zero")
+
+
+def _texts(file: h5py.File, path: str, name: str, key: str) -> tuple[str, ...] | None:
+    if name not in file or key not in file[name].attrs:
+        return None
+    value = _plain(file[name].attrs[key])
+    if isinstance(value, str):  # one string, separated by commas
+        value = [part.strip() for part in value.split(",")]
+    if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
+        raise InputError(f"{path}: {name} attribute {key} expected strings, found {value!r}")
+    size = file[name].shape[1]
+    if len(value) != size:
+        raise InputError(f"{path}: {name} attribute {key} expected {size} strings, found {len(value)}")
+    return tuple(value)
+
+
+def _names(file: h5py.File, path: str, name: str, key: str, prefix: str) -> tuple[str, ...]:
+    if name not in file:
+        return ()
+    names = _texts(file, path, name, key) or tuple(f"{prefix}{i}" for i in range(file[name].shape[1]))
+    twice = [text for i, text in enumerate(names) if text in names[:i]]
+    if twice:
+        raise InputError(f"{path}: {name} attribute {key} expected distinct names, found {twice[0]!r} twice")
+    return names
+
+
+def _units(file: h5py.File, path: str, name: str) -> tuple[str, ...]:
+    if name not in file:
+        return ()
+    return _texts(file, path, name, "units") or ("",) * file[name].shape[1]
+
+
+def _plain(value):
+    """An attribute as plain Python: str, int, float, bool or a list of them."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, np.ndarray):
+        return [_plain(item) for item in value.tolist()] if value.ndim else _plain(value.item())
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _short(text: str) -> str:
+    """The telling part of an HDF5 error, on one line."""
+    text = " ".join(text.split())
+    return text[text.rfind("(") + 1 :].rstrip(")") if text.startswith("Unable") and "(" in text else text
