@@ -1,4 +1,4 @@
-"""An event sample in memory, and its reading and writing: the one type that the rest of the package is fed with."""
+"""An event sample in memory, its reading and writing: the type that the rest of the package is fed with."""
 
 import dataclasses
 import os
@@ -23,7 +23,7 @@ class Events:
     truth: [n, n_truth, 4] or [n, d]; None for measured data.
     mask: [n, n_reco], True where the object is present; None for a table.
     extra: [n, e] more measured columns. weight: [n], None for 1. pass_truth, pass_reco: [n], None for True.
-    names: labels of the particles, or names of the columns. units: of a table's columns.
+    names: labels of the particles (p0, p1, ... unless given), or names of the columns (x0, ...). units: of a table's columns.
     attrs: what is known of the sample: process, sqrt_s_gev, generator, seed, code_version.
     """
 
@@ -41,6 +41,18 @@ class Events:
     reco_units: tuple[str, ...] = ()
     attrs: dict = field(default_factory=dict)
     path: str = ""
+
+    def __post_init__(self):
+        for name, values, prefix in (
+            ("truth_names", self.truth, "p"),
+            ("reco_names", self.reco, "p"),
+            ("extra_names", self.extra, "e"),
+        ):
+            names = tuple(getattr(self, name))
+            if not names and values is not None:
+                prefix = "x" if values.ndim == 2 and prefix == "p" else prefix
+                names = tuple(f"{prefix}{i}" for i in range(values.shape[1]))
+            object.__setattr__(self, name, names)
 
     @property
     def kind(self) -> str:
@@ -76,24 +88,19 @@ def read(path: str | os.PathLike, require_truth: bool = False, limit: int | None
 
 def read_rows(file: h5py.File, header: schema.Header, start: int, stop: int) -> Events:
     """Rows [start, stop) of an open file, without a check of their values."""
-    names = {
-        "reco": f"reco/{header.kind}",
-        "truth": f"truth/{header.kind}",
-        "mask": "reco/mask",
-        "extra": "reco/extra",
-    }
-    if header.kind == "table":
-        names.pop("mask")
+    names = {"reco": f"reco/{header.kind}", "truth": f"truth/{header.kind}", "extra": "reco/extra"}
+    names["mask"] = "reco/mask" if header.kind == "momenta" else "no mask"
     arrays = {name: schema.read_rows(file, header, names.get(name, name), start, stop) for name in ARRAYS}
-    if header.kind == "table":
-        arrays["mask"] = None
     about = header._asdict()
     texts = ("truth_names", "reco_names", "extra_names", "truth_units", "reco_units", "attrs", "path")
     return Events(**arrays, **{name: about[name] for name in texts})
 
 
 def check(events: Events, first_row: int = 0, partial: bool = False) -> None:
-    """Check the values of a sample; ``first_row`` is its offset in the file, ``partial`` leaves out sums and medians."""
+    """Check the values of a sample, which starts at ``first_row`` of its file.
+
+    ``partial`` leaves out what needs the whole sample: the median energy and the sum of weights.
+    """
     path = events.path or "events"
     for name in ("reco", "truth"):
         values = getattr(events, name)

@@ -1,8 +1,8 @@
-"""Layout of an event file (HDF5, schema 1) and the checks of its structure: datasets, shapes, dtypes, names.
+"""Layout of an event file (HDF5, schema 1) and the checks of its structure: shapes, dtypes, names.
 
-truth/momenta [n, n_truth, 4], reco/momenta [n, n_reco, 4] and reco/mask [n, n_reco], or truth/table [n, d] and
-reco/table [n, r]; optional reco/extra [n, e], weight, pass_truth and pass_reco [n]. Only the attribute ``schema`` is
-required. Links and storage outside the file are refused: a file from a stranger can do no harm.
+truth/momenta [n, n_truth, 4], reco/momenta [n, n_reco, 4] and reco/mask [n, n_reco], or truth/table [n, d]
+and reco/table [n, r]; optional reco/extra [n, e], weight, pass_truth and pass_reco [n]. Of the attributes only
+``schema`` is required. Links and storage elsewhere are refused: a file from a stranger can do no harm.
 """
 
 import os
@@ -114,7 +114,7 @@ def read_header(file: h5py.File, require_truth: bool = False) -> Header:
 
 
 def read_rows(file: h5py.File, header: Header, name: str, start: int, stop: int) -> np.ndarray | None:
-    """Rows [start, stop) of one dataset as float32 (bool for flags), or None where the file has no such dataset."""
+    """Rows [start, stop) of one dataset as float32 (bool for flags), or None where it is absent."""
     if name not in header.shapes:
         return None
     try:
@@ -157,11 +157,10 @@ def write_file(path: str | os.PathLike, datasets: dict[str, tuple[np.ndarray, di
 
 
 def _check_schema(path: str, attrs: dict) -> None:
-    found = attrs.get("schema", "none")
+    found = attrs.pop("schema", None)
     if isinstance(found, bool) or not isinstance(found, (int, float)) or found != SCHEMA:
-        raise InputError(
-            f"{path}: root attribute schema expected {SCHEMA}, found {found!r}".replace("'none'", "none")
-        )
+        shown = "none" if found is None else repr(found)
+        raise InputError(f"{path}: root attribute schema expected {SCHEMA}, found {shown}")
 
 
 def _kind(file: h5py.File, path: str) -> str:
