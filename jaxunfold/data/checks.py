@@ -63,7 +63,7 @@ def check_mask(path: str, p: np.ndarray, mask: np.ndarray, names: Sequence[str],
 
 
 def check_units(path: str, name: str, p: np.ndarray, sqrt_s_gev: float | None = None) -> None:
-    """Energies of p [n, m, 4] are plausible in GeV: their median is neither above the beam energy nor tiny."""
+    """Energies of p [n, m, 4] are plausible in GeV: the median is neither above the beam's nor tiny."""
     energy = p[..., 0][p[..., 0] > 0]
     if not energy.size:
         return

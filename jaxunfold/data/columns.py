@@ -18,8 +18,8 @@ def match_columns(
 ) -> Events:
     """The same events with particles or columns in the given order.
 
-    Numbered objects (j1, j2, ...) may be fewer than trained on: the missing ones are absent by the mask. More of
-    them are refused where any event has one. Other columns that were not asked for are left out.
+    Numbered objects (j1, j2, ...) may be fewer than trained on: the missing ones are absent by the mask. More
+    of them are refused where any event has one. Other columns that were not asked for are left out.
 
     Args:
       events: Momenta or a table.
@@ -61,7 +61,8 @@ def _match_objects(path: str, events: Events, wanted: tuple[str, ...]) -> dict:
             row, stem = int(np.argmax(mask[:, i])), _split(label)[0]
             most = sum(_split(name)[0] == stem for name in wanted)
             raise InputError(
-                f"{path}: reco/momenta row {row} expected at most {most} objects {stem!r} as trained on, found {label}"
+                f"{path}: reco/momenta row {row} expected at most {most} {stem!r} as in training, "
+                f"found {label}"
             )
     if padding:
         empty = np.zeros((len(events), len(padding), 4), events.reco.dtype)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,7 +24,8 @@ class Events:
     truth: [n, n_truth, 4] or [n, d]; None for measured data.
     mask: [n, n_reco], True where the object is present; None for a table.
     extra: [n, e] more measured columns. weight: [n], None for 1. pass_truth, pass_reco: [n], None for True.
-    names: labels of the particles (p0, p1, ... unless given), or names of the columns (x0, ...). units: of a table's columns.
+    names: labels of the particles (p0, p1, ... unless given), or names of the columns (x0, x1, ...).
+    units: of a table's columns.
     attrs: what is known of the sample: process, sqrt_s_gev, generator, seed, code_version.
     """
 
@@ -110,8 +112,8 @@ def check(events: Events, first_row: int = 0, partial: bool = False) -> None:
         checks.check_finite(path, dataset, values, names, first_row)
         if events.kind == "momenta":
             checks.check_mass_shell(path, dataset, values, names, first_row)
-            if not partial:
-                checks.check_units(path, dataset, values, _number(events.attrs.get("sqrt_s_gev")))
+    if events.kind == "momenta" and not partial:
+        check_units(events)
     if events.mask is not None:
         checks.check_mask(path, events.reco, events.mask, events.reco_names, first_row)
     if events.extra is not None:
@@ -120,6 +122,36 @@ def check(events: Events, first_row: int = 0, partial: bool = False) -> None:
         checks.check_finite(path, "weight", events.weight, (), first_row)
         if not partial:
             checks.check_weight_sum(path, float(np.sum(events.weight, dtype=np.float64)))
+
+
+def scan(path: str | os.PathLike, require_truth: bool = False) -> schema.Header:
+    """All checks of ``read`` on a file that may be larger than memory, chunk by chunk; returns its header."""
+    total = 0.0
+    with schema.open_file(path) as file:
+        header = schema.read_header(file, require_truth)
+        for start in range(0, header.num_events, schema.CHUNK):
+            events = read_rows(file, header, start, min(start + schema.CHUNK, header.num_events))
+            check(events, start, partial=True)
+            if start == 0 and header.kind == "momenta":
+                check_units(events)
+            total += float(np.sum(1.0 if events.weight is None else events.weight, dtype=np.float64))
+    checks.check_weight_sum(header.path, total)
+    return header
+
+
+def check_units(events: Events) -> None:
+    """Check by their median that the energies of a sample of momenta are in GeV."""
+    for name in ("reco", "truth"):
+        if getattr(events, name) is not None:
+            sqrt_s = _number(events.attrs.get("sqrt_s_gev"))
+            checks.check_units(events.path or "events", f"{name}/momenta", getattr(events, name), sqrt_s)
+
+
+def concatenate(parts: Sequence[Events]) -> Events:
+    """Samples of the same columns, one after the other."""
+    columns = {name: [getattr(part, name) for part in parts] for name in ARRAYS}
+    joined = {name: None if values[0] is None else np.concatenate(values) for name, values in columns.items()}
+    return dataclasses.replace(parts[0], **joined)
 
 
 def require_trainable(events: Events, minimum: int = MIN_TRAINING) -> None:

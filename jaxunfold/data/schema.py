@@ -1,8 +1,8 @@
 """Layout of an event file (HDF5, schema 1) and the checks of its structure: shapes, dtypes, names.
 
 truth/momenta [n, n_truth, 4], reco/momenta [n, n_reco, 4] and reco/mask [n, n_reco], or truth/table [n, d]
-and reco/table [n, r]; optional reco/extra [n, e], weight, pass_truth and pass_reco [n]. Of the attributes only
-``schema`` is required. Links and storage elsewhere are refused: a file from a stranger can do no harm.
+and reco/table [n, r]; optional reco/extra [n, e], weight, pass_truth and pass_reco [n]. Of attributes only
+``schema`` is required. Links and storage elsewhere are refused: a stranger's file can do no harm.
 """
 
 import os
