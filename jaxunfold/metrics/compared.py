@@ -1,5 +1,6 @@
 """What is compared: one column per observable, at truth, for every draw, and at reco."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -70,12 +71,18 @@ def observable_names(labels, resonances) -> list[str]:
     return leaves + [f"{quantity}_{name}" for name in resonances for quantity in ("m", "pt")]
 
 
+@functools.cache
+def _compiled(labels, resonances):
+    names = observable_names(labels, dict(resonances))
+    return jax.jit(lambda p: [obs.observables(p, labels, dict(resonances))[name] for name in names])
+
+
 def momenta_observables(momenta, labels, resonances) -> dict[str, np.ndarray]:
     """Canonical observables of momenta [..., p, 4] as numpy arrays [...], computed in chunks."""
     leading = momenta.shape[:-2]
     flat = momenta.reshape(-1, *momenta.shape[-2:])
     names = observable_names(labels, resonances)
-    compute = jax.jit(lambda p: [obs.observables(p, labels, resonances)[name] for name in names])
+    compute = _compiled(tuple(labels), tuple((name, tuple(c)) for name, c in resonances.items()))
     parts = [jax.device_get(compute(part)) for part in np.array_split(flat, -(-len(flat) // CHUNK))]
     return {name: np.concatenate(part).reshape(leading) for name, part in zip(names, zip(*parts))}
 

@@ -5,8 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 from sklearn.ensemble import HistGradientBoostingClassifier
+from threadpoolctl import threadpool_limits
 
-from jaxunfold.metrics.compared import Compared, momenta_observables, reco_observables
+from jaxunfold.metrics.compared import Compared
 
 MAX_EVENTS = 10_000
 
@@ -47,69 +48,70 @@ def paired_auc(
     return Auc(area, float(np.sqrt(np.sum((w * influence) ** 2)) / w.sum()))
 
 
-def momenta_features(momenta, labels, masses) -> np.ndarray:
-    """pT, eta, cos phi and sin phi of every particle [n, p, 4] and the masses {name: [n]}: [n, 4 p + r]."""
-    leaves = momenta_observables(momenta, labels, {})
-    px, py = momenta[..., 1], momenta[..., 2]
-    transverse = np.maximum(np.hypot(px, py), 1e-30)
-    columns = [column for i in range(len(labels)) for column in (px[:, i], py[:, i])]
-    phis = [c / transverse[:, i // 2] for i, c in enumerate(columns)]
-    return np.stack([*leaves.values(), *phis, *masses.values()], axis=1).astype(np.float32)
+def particle_features(momenta: Float[np.ndarray, "n p 4"]) -> Float[np.ndarray, "n f"]:
+    """pT and eta of each particle in turn, then cos phi and sin phi of each: [n, 4 p]."""
+    transverse = np.maximum(np.hypot(momenta[..., 1], momenta[..., 2]), 1e-6)
+    eta = np.arcsinh(momenta[..., 3] / transverse)
+    directions = momenta[..., 1:3] / transverse[..., None]
+    n = len(momenta)
+    kinematics = np.stack([transverse, eta], axis=-1).reshape(n, -1)
+    return np.concatenate([kinematics, directions.reshape(n, -1)], axis=1).astype(np.float32)
 
 
-def features(data: Compared, truth_like: np.ndarray, chosen: np.ndarray, with_reco: bool) -> np.ndarray:
-    """What the classifier sees of truth-like events [c, p, 4] or [c, d] of the events ``chosen`` [c].
+def table_features(data: Compared, values: np.ndarray, chosen: np.ndarray, with_reco: bool) -> np.ndarray:
+    """(truth), or (truth, reco, truth - reco) where the difference has the columns that correspond."""
+    if not with_reco:
+        return values
+    reco = data.reco_events[chosen]
+    pairs = [(data.truth_names.index(a), data.reco_names.index(b)) for a, b in data.match.items()]
+    difference = [(values[:, i] - reco[:, j])[:, None] for i, j in pairs]
+    return np.concatenate([values, reco, *difference], axis=1)
 
-    (truth), or with_reco (truth, reco, truth - reco): the difference column by column where both levels have
-    the column. Absent measured objects are NaN, which the trees treat as a value of its own.
+
+def momenta_features(
+    data: Compared, momenta: np.ndarray, masses: dict, chosen: np.ndarray, with_reco: bool
+) -> np.ndarray:
+    """(truth), or (truth, reco, truth - reco), of momenta [c, p, 4] and resonance masses {name: [c]}.
+
+    Absent measured objects are NaN, which the trees treat as a value of its own.
     """
-    if data.is_table:
-        truth = truth_like
-        if not with_reco:
-            return truth
-        reco = data.reco_events[chosen]
-        pairs = [(data.truth_names.index(a), data.reco_names.index(b)) for a, b in data.match.items()]
-        difference = np.stack([truth[:, i] - reco[:, j] for i, j in pairs] or [np.zeros(len(truth))], axis=1)
-        return np.concatenate([truth, reco, difference], axis=1)
-    values = momenta_observables(truth_like, data.truth_names, data.resonances)
-    masses = {name: value for name, value in values.items() if name.startswith("m_")}
-    truth = momenta_features(truth_like, data.truth_names, masses)
+    truth = np.column_stack([particle_features(momenta), *masses.values()])
     if not with_reco:
         return truth
-    reco = data.reco_events[chosen]
-    mask = None if data.mask is None else data.mask[chosen]
-    measured = reco_observables(reco, mask, data.reco_names, data.match, data.resonances)
-    reco_masses = {name: value for name, value in measured.items() if name in masses}
-    reco_columns = _hide(momenta_features(reco, data.reco_names, reco_masses), mask, len(data.reco_names))
-    leaves = [data.reco_names.index(data.match[x]) for x in data.truth_names if x in data.match]
-    matched = [i for i, x in enumerate(data.truth_names) if x in data.match]
-    shared = {name: masses[name] for name in reco_masses}
-    partner = None if mask is None else mask[:, leaves]
-    names = tuple(data.match)
-    a = momenta_features(truth_like[:, matched], names, shared)
-    b = _hide(momenta_features(reco[:, leaves], names, reco_masses), partner, len(names))
-    return np.concatenate([truth, reco_columns, a - b], axis=1)
+    reco, mask = data.reco_events[chosen], None if data.mask is None else data.mask[chosen]
+    reco_masses = {name: data.reco[name][chosen] for name in masses if name in data.reco}
+    measured = np.column_stack([_hide(particle_features(reco), mask), *reco_masses.values()])
+    at_truth = [data.truth_names.index(name) for name in data.match]
+    at_reco = [data.reco_names.index(name) for name in data.match.values()]
+    partners = _hide(particle_features(reco[:, at_reco]), None if mask is None else mask[:, at_reco])
+    difference = np.column_stack(
+        [
+            particle_features(momenta[:, at_truth]) - partners,
+            *(masses[x] - reco_masses[x] for x in reco_masses),
+        ]
+    )
+    return np.concatenate([truth, measured, difference], axis=1)
 
 
-def _hide(columns, mask, particles):
-    """NaN for the features of absent particles: (pT, eta) of each, then (cos phi, sin phi) of each."""
+def _hide(columns, mask):
+    """NaN for the features of absent particles."""
     if mask is None:
         return columns
-    absent = np.zeros(columns.shape, dtype=bool)
-    absent[:, : 4 * particles] = np.tile(np.repeat(~mask, 2, axis=1), 2)
+    absent = np.tile(np.repeat(~mask, 2, axis=1), 2)
     return np.where(absent, np.float32(np.nan), columns)
 
 
-def one_draw(data: Compared, rng: np.random.Generator, chosen: np.ndarray) -> np.ndarray:
-    """One draw for each of the events ``chosen``, with the probability of its weight: [c, p, 4] or [c, d]."""
-    rows = chosen if data.paired else np.zeros(len(chosen), dtype=int)
-    share = np.cumsum(np.abs(data.draw_weight), axis=1)
+def one_draw(data: Compared, rng: np.random.Generator, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Indices (row, draw) into the samples of one draw for each of the events ``chosen``, by its weight."""
     u = rng.uniform(size=len(chosen))
+    share = np.cumsum(np.abs(data.draw_weight), axis=1)
     if data.paired:
-        at = np.sum(share[rows] < u[:, None] * share[rows, -1:], axis=1)
+        rows, last = chosen, share[chosen, -1:]
+        at = np.sum(share[chosen] < u[:, None] * last, axis=1)
     else:
+        rows = np.zeros(len(chosen), dtype=int)
         at = np.searchsorted(share[0], u * share[0, -1])
-    return data.samples[rows, np.minimum(at, share.shape[1] - 1)]
+    return rows, np.minimum(at, share.shape[1] - 1)
 
 
 def held_out_auc(
@@ -129,7 +131,9 @@ def held_out_auc(
         y = np.repeat([1, 0], fit.sum())
         w = np.tile(np.maximum(weight[fit], 0.0), 2)
         model = HistGradientBoostingClassifier(random_state=seed, early_stopping=False)
-        model.fit(x, y, sample_weight=w)
+        # more threads than free cores make the trees many times slower, and one is fast enough
+        with threadpool_limits(1, user_api="openmp"):
+            model.fit(x, y, sample_weight=w)
         scores = [model.decision_function(z[test]).astype(np.float64) for z in (positive, negative)]
         results.append(paired_auc(*scores, weight[test]))
     value = np.mean([r.value for r in results])
@@ -152,7 +156,16 @@ def classifier_auc(
     """
     rng = np.random.default_rng(seed)
     chosen = rng.permutation(len(data.weight))[:max_events]
-    drawn = one_draw(data, rng, chosen)
-    positive = features(data, data.truth_events[chosen], chosen, with_reco)
-    negative = features(data, drawn, chosen, with_reco)
-    return held_out_auc(positive, negative, data.weight[chosen], seed, np.arange(len(chosen)) % 2)
+    rows, at = one_draw(data, rng, chosen)
+    truth, drawn = data.truth_events[chosen], data.samples[rows, at]
+    if data.is_table:
+        both = [table_features(data, values, chosen, with_reco) for values in (truth, drawn)]
+    else:
+        names = [f"m_{name}" for name in data.resonances]
+        masses = {name: data.truth[name][chosen] for name in names}
+        drawn_masses = {name: data.draws[name][rows, at] for name in names}
+        both = [
+            momenta_features(data, values, m, chosen, with_reco)
+            for values, m in ((truth, masses), (drawn, drawn_masses))
+        ]
+    return held_out_auc(*both, data.weight[chosen], seed, np.arange(len(chosen)) % 2)

@@ -66,7 +66,13 @@ def test_draws_follow_their_weights():
     data = table(2000, 4, np.random.default_rng(5))
     weight = np.zeros((2000, 4))
     weight[:, 2] = 1.0
-    drawn = two_sample.one_draw(
-        data._replace(draw_weight=weight), np.random.default_rng(0), np.arange(5, 2000)
-    )
-    np.testing.assert_array_equal(drawn, data.samples[5:, 2])
+    chosen = np.arange(5, 2000)
+    rows, at = two_sample.one_draw(data._replace(draw_weight=weight), np.random.default_rng(0), chosen)
+    np.testing.assert_array_equal(rows, chosen)
+    np.testing.assert_array_equal(at, 2)
+
+
+def test_particle_features_golden_values():
+    p = np.array([[[5.0, 3.0, 4.0, 0.0], [13.0, 0.0, -5.0, 12.0]]])
+    expected = [5, 0, 5, np.arcsinh(2.4), 0.6, 0.8, 0, -1]
+    np.testing.assert_allclose(two_sample.particle_features(p)[0], expected, rtol=1e-6)
