@@ -1,0 +1,233 @@
+"""One stage of training, from where its last checkpoint left it: the host side of the loop."""
+
+import dataclasses
+import math
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import PyTree
+
+from jaxunfold.errors import InputError
+from jaxunfold.training import checkpoint, dispatch, feed
+from jaxunfold.training.callbacks import Event
+
+
+class NonFiniteError(InputError):
+    """Training met a value that is not finite. The line names stage, step, term and the last good
+    checkpoint."""
+
+
+@dataclasses.dataclass
+class Progress:
+    """Where a stage is: the counters on the host, as a checkpoint's JSON has them.
+
+    sums: metrics added up over the steps of the current epoch. lr: the last learning rate that a step
+    reported.
+    """
+
+    step: int = 0
+    sums: dict[str, float] = dataclasses.field(default_factory=dict)
+    lr: float | None = None
+    best_loss: float | None = None
+    best_epoch: int = 0
+    seconds: float = 0.0
+    stopped: bool = False
+
+
+def run_stage(
+    loop: Any,
+    stage: str,
+    init: Callable,
+    step: Callable,
+    evaluate: Callable | None,
+    epochs: int,
+    train: Any,
+    valid: Any,
+) -> PyTree:
+    """See ``loop.Loop.__call__``; ``loop`` is a ``Loop``."""
+    plan, mesh, keys = (
+        loop.plan_of(train),
+        dispatch.make_mesh(loop.devices),
+        dispatch.stage_keys(loop.seed, stage),
+    )
+    source, total = feed.as_source(train), epochs * plan.steps_per_epoch
+    run_valid = _validation(loop, evaluate, valid, mesh, keys.evaluate)
+    keeps_best = run_valid is not None and loop.select == "best"
+    identity = {"seed": loop.seed, "events": source.num_events, "epochs": epochs, **plan._asdict()}
+    directory = None if loop.workdir is None else os.path.join(loop.workdir, "checkpoints")
+
+    state, best, at, saved = _begin(directory, stage, init, source, keys.init, mesh, identity, keeps_best)
+    if at.stopped or at.step == total:
+        return best if keeps_best else state
+
+    run_steps = dispatch.make_dispatch(step, plan, mesh, feed.is_resident(source))
+    names = [jax.tree_util.keystr(path, simple=True, separator="/") for path, _ in _leaves(state)]
+    emit = _emitter(loop.callbacks, stage, at, epochs, total, plan)
+    emit("start", {})
+    last_save, pending, launched = time.monotonic(), None, at.step
+
+    def collect():
+        """Wait for the dispatch before, while the device already works on the next."""
+        nonlocal pending
+        if pending is not None:
+            first, *found = pending
+            pending = None
+            metrics, finite = jax.device_get(found)
+            _refuse_non_finite(stage, first, metrics, [n for n, ok in zip(names, finite) if not ok], saved)
+            _add(at, metrics)
+            at.step = first + plan.steps_per_dispatch
+            emit("steps", {})
+
+    batches = feed.dispatches(
+        source, dispatch.order_seed(loop.seed, stage), plan, loop.steps_per_dispatch, mesh, launched
+    )
+    try:
+        for start, chunk in batches:
+            state, metrics, finite = run_steps(state, chunk, start, launched, keys.step)
+            collect()
+            pending = (launched, metrics, finite)
+            launched += plan.steps_per_dispatch
+            epoch_done = launched % plan.steps_per_epoch == 0
+            due = time.monotonic() - last_save >= loop.checkpoint_every_seconds
+            if epoch_done or due:
+                collect()
+            if epoch_done:
+                values = {} if run_valid is None else run_valid(state)
+                _refuse_non_finite_values(stage, at.step // plan.steps_per_epoch, values, saved)
+                if values and (at.best_loss is None or values["loss"] < at.best_loss):
+                    at.best_loss, at.best_epoch = values["loss"], at.step // plan.steps_per_epoch
+                    best = dispatch.copy(state) if keeps_best else None
+                at.stopped = emit("epoch", values)
+                at.sums = {}
+            finished = at.stopped or launched == total
+            if directory is not None and (due or finished):
+                tree = {"state": state, "best": best} if keeps_best else {"state": state}
+                host = {"identity": identity, "progress": dataclasses.asdict(at)}
+                saved = checkpoint.save(directory, stage, at.step, tree, host)
+                last_save = time.monotonic()
+            if finished:
+                break
+    finally:
+        batches.close()  # ends a thread that reads ahead
+    emit("end", {})
+    return best if keeps_best else state
+
+
+def _begin(directory, stage, init, source, key, mesh, identity, keeps_best):
+    """(state, best, progress, path of the checkpoint or None): restored, or new."""
+    batch = feed.head(source, identity["batch_size"])
+    found = None
+    if directory is not None:
+        template = jax.eval_shape(init, key, batch)
+        tree = {"state": template, "best": template} if keeps_best else {"state": template}
+        found = checkpoint.restore(directory, stage, tree)
+    if found is None:
+        state = _place(jax.jit(init)(key, batch), mesh)
+        return state, dispatch.copy(state) if keeps_best else None, Progress(), None
+    for name, value in identity.items():
+        before = found.host["identity"].get(name)
+        if before != value:
+            raise InputError(
+                f"{found.path}: {name}: expected {value}, found {before}: another training's checkpoint"
+            )
+    best = _place(found.tree["best"], mesh) if keeps_best else None
+    return _place(found.tree["state"], mesh), best, Progress(**found.host["progress"]), found.path
+
+
+def _place(tree, mesh):
+    """On every device, in buffers that nobody else holds."""
+    return jax.device_put(dispatch.copy(tree), dispatch.replicated(mesh))
+
+
+def _leaves(tree):
+    return jax.tree_util.tree_flatten_with_path(tree)[0]
+
+
+def _validation(loop, evaluate, valid, mesh, key):
+    """state -> metrics over all validation events, or None where there is nothing to validate."""
+    if evaluate is None or valid is None:
+        return None
+    source = feed.as_source(valid)
+    data = feed.whole(source, mesh)
+    run = dispatch.make_evaluation(evaluate, mesh, source.num_events, loop.eval_batch_size)
+
+    def validate(state):
+        metrics, weights = jax.device_get(run(state, data, key))
+        weights = weights.astype(np.float64)
+        return {name: float(np.sum(weights * x) / np.sum(weights)) for name, x in metrics.items()}
+
+    return validate
+
+
+def _add(at, metrics):
+    """Add the metrics of a dispatch to those of its epoch, step by step, so that a restart adds alike."""
+    for name, values in metrics.items():
+        total = at.sums.get(name, 0.0)
+        for value in values.tolist():
+            total += value
+        at.sums[name] = total
+    if "lr" in metrics:
+        at.lr = float(metrics["lr"][-1])
+
+
+def _emitter(callbacks, stage, at, epochs, total, plan):
+    """(kind, valid) -> whether a callback asks to stop. Keeps the clock."""
+    clock = {kind: (time.monotonic(), at.step) for kind in ("start", "steps", "epoch", "end")}
+    last = time.monotonic()
+
+    def emit(kind, valid):
+        nonlocal last
+        now = time.monotonic()
+        at.seconds, last = at.seconds + now - last, now
+        since, step = clock[kind]
+        rate = (at.step - step) * plan.batch_size / max(now - since, 1e-9)
+        clock[kind] = (now, at.step)
+        count = (at.step - 1) % plan.steps_per_epoch + 1
+        train = {name: total / count for name, total in at.sums.items()}
+        if at.lr is not None and train:
+            train["lr"] = at.lr
+        event = Event(
+            kind=kind,
+            stage=stage,
+            epoch=at.step // plan.steps_per_epoch,
+            epochs=epochs,
+            step=at.step,
+            steps=total,
+            batch_size=plan.batch_size,
+            train=train,
+            valid=valid,
+            best_epoch=at.best_epoch,
+            seconds=at.seconds,
+            events_per_second=rate,
+        )
+        return any([bool(callback(event)) for callback in callbacks])  # a list: each of them is called
+
+    return emit
+
+
+def _refuse_non_finite(stage, first, metrics, leaves, saved):
+    """Raise at the first step of a dispatch with a metric that is not finite, or at a state that is not."""
+    bad = {name: ~np.isfinite(values) for name, values in metrics.items()}
+    any_bad = np.any([*bad.values()], axis=0) if bad else np.zeros(1, bool)
+    if any_bad.any():
+        i = int(np.argmax(any_bad))
+        terms = ", ".join(f"{name} is {metrics[name][i]}" for name in metrics if bad[name][i])
+        raise NonFiniteError(f"{stage}: step {first + i + 1}: {terms}; {_last(saved)}")
+    if leaves:
+        size = len(next(iter(metrics.values()))) if metrics else 1
+        where = ", ".join(leaves[:3]) + (f" and {len(leaves) - 3} more" if len(leaves) > 3 else "")
+        raise NonFiniteError(f"{stage}: step {first + size}: state not finite in {where}; {_last(saved)}")
+
+
+def _refuse_non_finite_values(stage, epoch, values, saved):
+    terms = ", ".join(f"{name} is {value}" for name, value in values.items() if not math.isfinite(value))
+    if terms:
+        raise NonFiniteError(f"{stage}: validation after epoch {epoch}: {terms}; {_last(saved)}")
+
+
+def _last(saved):
+    return f"last good checkpoint: {saved}" if saved else "there is no checkpoint yet"
