@@ -70,39 +70,47 @@ def test_killed_while_writing_leaves_the_one_before(tmp_path, monkeypatch):
     assert len(os.listdir(tmp_path / "fit")) == 1
 
 
-@pytest.mark.parametrize("damage", ["host.json", "data", "folder"])
+def array_files(path):
+    for root, _, names in os.walk(os.path.join(path, "arrays")):
+        yield from (os.path.join(root, name) for name in names)
+
+
+def cut_host(path):
+    with open(os.path.join(path, "host.json"), "w") as file:
+        file.write('{"step": 2')
+
+
+def cut_data(path):
+    for name in array_files(path):
+        os.truncate(name, 10)
+
+
+def flip_a_bit(path):
+    name = max(array_files(path), key=os.path.getsize)
+    with open(name, "r+b") as file:
+        first = file.read(1)[0]
+        file.seek(0)
+        file.write(bytes([first ^ 1]))
+
+
+def lose_data(path):
+    os.rename(os.path.join(path, "arrays"), os.path.join(path, "gone"))
+
+
+@pytest.mark.parametrize("damage", [cut_host, cut_data, flip_a_bit, lose_data])
 def test_a_damaged_one_is_skipped_with_a_warning(tmp_path, capsys, damage):
     checkpoint.save(str(tmp_path), "fit", 1, tree(1), {})
     path = checkpoint.save(str(tmp_path), "fit", 2, tree(2), {})
-    if damage == "host.json":
-        with open(os.path.join(path, "host.json"), "w") as file:
-            file.write('{"step": 2')
-    elif damage == "data":
-        for root, _, names in os.walk(os.path.join(path, "arrays")):
-            for name in names:
-                if os.path.basename(root) == "d":
-                    os.truncate(os.path.join(root, name), 10)
-    else:
-        os.rename(os.path.join(path, "arrays"), os.path.join(path, "gone"))
+    damage(path)
     found = checkpoint.restore(str(tmp_path), "fit", tree())
     assert found.step == 1
     same(found.tree, tree(1))
     error = capsys.readouterr().err
-    assert path in error
+    assert error.startswith(f"{path}: skipped, not a complete checkpoint")
     assert error.count("\n") == 1
     # The next one written takes the place of the damaged one, which is not counted as kept.
     checkpoint.save(str(tmp_path), "fit", 2, tree(2), {})
     assert checkpoint.restore(str(tmp_path), "fit", tree()).step == 2
-
-
-def test_a_flipped_bit_is_noticed(tmp_path, capsys):
-    path = checkpoint.save(str(tmp_path), "fit", 1, tree(1), {})
-    with open(os.path.join(path, "host.json")) as file:
-        text = file.read()
-    with open(os.path.join(path, "host.json"), "w") as file:
-        file.write(text.replace('"crc32": ', '"crc32": 1', 1))
-    assert checkpoint.restore(str(tmp_path), "fit", tree()) is None
-    assert "checksum" in capsys.readouterr().err
 
 
 def test_another_tree_is_refused_naming_the_leaf(tmp_path):

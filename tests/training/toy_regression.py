@@ -30,7 +30,7 @@ def loss(params, batch):
     return jnp.sum(batch.weight * error**2) / jnp.sum(batch.weight)
 
 
-OPTIMIZER = training.make_optimizer(0.05, 200, clip_norm=1.0)
+OPTIMIZER = training.make_optimizer(0.05, 1000, clip_norm=1.0)
 
 
 def init(key, batch):
