@@ -30,13 +30,14 @@ class Plan(NamedTuple):
 def plan(num_events: int, batch_size: int, steps: int) -> Plan:
     """Cut an epoch into dispatches of equal size, so that one compiled program serves them all.
 
-    At most ``steps`` batches go into a dispatch; fewer than a batch plus one batch per dispatch are left out,
-    other events in every epoch. A sample smaller than a batch is one batch.
+    A dispatch has between half of ``steps`` and ``steps`` batches, as leaves the fewest events out
+    (less than one batch per dispatch, others in every epoch). A sample smaller than a batch is one batch.
     """
     batch_size = min(batch_size, num_events)
     batches = num_events // batch_size
-    dispatches = -(-batches // max(1, steps))
-    return Plan(batch_size, batches // dispatches, dispatches)
+    most = max(1, min(steps, batches))
+    steps = max(range(most, max(1, most // 2) - 1, -1), key=lambda k: batches // k * k)
+    return Plan(batch_size, steps, batches // steps)
 
 
 def _random(seed: int, epoch: int, n: int) -> np.ndarray:

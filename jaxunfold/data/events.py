@@ -181,7 +181,7 @@ def write(path: str | os.PathLike, events: Events) -> None:
     for name, (values, _) in datasets.items():
         if len(values) != len(events):
             raise InputError(f"{path}: {name} expected {len(events)} events as {reco}, found {len(values)}")
-    schema.write_file(path, datasets, events.attrs)
+    _write_file(path, datasets, events.attrs)
 
 
 def sample_path(name: str) -> str:
@@ -192,6 +192,34 @@ def sample_path(name: str) -> str:
         known = ", ".join(sorted(p.stem for p in folder.glob("*.h5"))) or "none"
         raise InputError(f"{path}: no embedded sample {name!r}, expected one of {known}")
     return str(path)
+
+
+def _write_file(path: str | os.PathLike, datasets: dict[str, tuple[np.ndarray, dict]], attrs: dict) -> None:
+    """Write datasets {name: (values, attributes)} atomically: the file is there whole, or not at all."""
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with h5py.File(temporary, "w") as file:
+            for key, value in {**attrs, "schema": schema.SCHEMA}.items():
+                if value is not None:
+                    file.attrs[key] = value
+            for name, (values, attributes) in datasets.items():
+                values = np.asarray(values, bool if name in schema.FLAGS else np.float32)
+                chunks = (
+                    max(1, min(len(values), schema.CHUNK)),
+                    *(max(1, size) for size in values.shape[1:]),
+                )
+                dataset = file.create_dataset(
+                    name, data=values, chunks=chunks, compression="gzip", compression_opts=4, shuffle=True
+                )
+                for key, texts in attributes.items():
+                    if texts:
+                        dataset.attrs.create(key, list(texts), dtype=h5py.string_dtype())
+        os.replace(temporary, path)
+    except (OSError, RuntimeError) as error:  # h5py reports a full disk as either
+        raise InputError(f"{path}: cannot be written ({schema.short(str(error))})") from error
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _number(value) -> float | None:

@@ -6,7 +6,6 @@ and reco/table [n, r]; optional reco/extra [n, e], weight, pass_truth and pass_r
 """
 
 import os
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import h5py
@@ -72,12 +71,12 @@ def open_file(path: str | os.PathLike) -> h5py.File:
     except OSError as error:
         text = str(error)
         if "truncated" in text:
-            raise InputError(f"{path}: truncated HDF5 file ({_short(text)})") from error
+            raise InputError(f"{path}: truncated HDF5 file ({short(text)})") from error
         if os.path.getsize(path) == 0:
             raise InputError(f"{path}: not an HDF5 file (it is empty)") from error
         if "signature" in text:
             raise InputError(f"{path}: not an HDF5 file") from error
-        raise InputError(f"{path}: damaged HDF5 file ({_short(text)})") from error
+        raise InputError(f"{path}: damaged HDF5 file ({short(text)})") from error
 
 
 def read_header(file: h5py.File, require_truth: bool = False) -> Header:
@@ -110,7 +109,7 @@ def read_header(file: h5py.File, require_truth: bool = False) -> Header:
             attrs=attrs,
         )
     except (OSError, RuntimeError, KeyError) as error:
-        raise InputError(f"{path}: damaged HDF5 file ({_short(str(error))})") from error
+        raise InputError(f"{path}: damaged HDF5 file ({short(str(error))})") from error
 
 
 def read_rows(file: h5py.File, header: Header, name: str, start: int, stop: int) -> np.ndarray | None:
@@ -121,7 +120,7 @@ def read_rows(file: h5py.File, header: Header, name: str, start: int, stop: int)
         values = file[name][start:stop]
     except (OSError, RuntimeError, KeyError) as error:
         raise InputError(
-            f"{header.path}: {name} cannot be read, truncated or damaged HDF5 file ({_short(str(error))})"
+            f"{header.path}: {name} cannot be read, truncated or damaged HDF5 file ({short(str(error))})"
         ) from error
     if name in FLAGS:
         if values.dtype != bool and not np.isin(values, (0, 1)).all():
@@ -129,31 +128,6 @@ def read_rows(file: h5py.File, header: Header, name: str, start: int, stop: int)
         return values.astype(bool)
     with np.errstate(over="ignore"):  # too large for float32 becomes infinite, which the value checks report
         return values.astype(np.float32)
-
-
-def write_file(path: str | os.PathLike, datasets: dict[str, tuple[np.ndarray, dict]], attrs: dict) -> None:
-    """Write datasets {name: (values, attributes)} atomically: the file is there whole, or not at all."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with h5py.File(temporary, "w") as file:
-            for key, value in {**attrs, "schema": SCHEMA}.items():
-                if value is not None:
-                    file.attrs[key] = value
-            for name, (values, attributes) in datasets.items():
-                values = np.asarray(values, bool if name in FLAGS else np.float32)
-                chunks = (max(1, min(len(values), CHUNK)), *(max(1, size) for size in values.shape[1:]))
-                dataset = file.create_dataset(
-                    name, data=values, chunks=chunks, compression="gzip", compression_opts=4, shuffle=True
-                )
-                for key, texts in attributes.items():
-                    if texts:
-                        dataset.attrs.create(key, list(texts), dtype=h5py.string_dtype())
-        os.replace(temporary, path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({_short(str(error))})") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _check_schema(path: str, attrs: dict) -> None:
@@ -263,7 +237,7 @@ def _plain(value):
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
     """The telling part of an HDF5 error, on one line."""
     text = " ".join(text.split())
     return text[text.rfind("(") + 1 :].rstrip(")") if text.startswith("Unable") and "(" in text else text

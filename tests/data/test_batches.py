@@ -52,11 +52,11 @@ def test_order_is_a_function_of_seed_and_epoch(source):
 def test_resumes_at_any_dispatch(source, start):
     whole = list(source.dispatches(5, 1, 16, 8))
     rest = list(source.dispatches(5, 1, 16, 8, start=start))
-    assert len(whole) == 7
+    assert len(whole) == 10
     assert len(rest) == len(whole) - start
     for a, b in zip(whole[start:], rest):
         np.testing.assert_array_equal(a["truth"], b["truth"])
-        assert a["truth"].shape == (7, 16, 1)
+        assert a["truth"].shape == (5, 16, 1)
         np.testing.assert_array_equal(a["truth"][..., 0], 2 * a["row"])
 
 
@@ -74,6 +74,11 @@ def test_plan(n, batch, steps):
     used = cut.batch_size * cut.steps * cut.dispatches
     assert cut.steps <= steps
     assert n - cut.batch_size * (cut.dispatches + 1) < used <= n
+    assert 2 * cut.steps >= min(steps, n // cut.batch_size)
+
+
+def test_plan_leaves_out_the_fewest():
+    assert batches.plan(400_000, 512, 16) == (512, 11, 71)  # 781 batches = 11 * 71
 
 
 def test_errors_of_the_thread_reach_the_caller(sources):
