@@ -1,5 +1,6 @@
 """An event sample in memory, its reading and writing: the type that the rest of the package is fed with."""
 
+import contextlib
 import dataclasses
 import os
 from collections.abc import Sequence
@@ -198,28 +199,34 @@ def _write_file(path: str | os.PathLike, datasets: dict[str, tuple[np.ndarray, d
     """Write datasets {name: (values, attributes)} atomically: the file is there whole, or not at all."""
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    image = _image(path.name, datasets, attrs)
     try:
-        with h5py.File(temporary, "w") as file:
-            for key, value in {**attrs, "schema": schema.SCHEMA}.items():
-                if value is not None:
-                    file.attrs[key] = value
-            for name, (values, attributes) in datasets.items():
-                values = np.asarray(values, bool if name in schema.FLAGS else np.float32)
-                chunks = (
-                    max(1, min(len(values), schema.CHUNK)),
-                    *(max(1, size) for size in values.shape[1:]),
-                )
-                dataset = file.create_dataset(
-                    name, data=values, chunks=chunks, compression="gzip", compression_opts=4, shuffle=True
-                )
-                for key, texts in attributes.items():
-                    if texts:
-                        dataset.attrs.create(key, list(texts), dtype=h5py.string_dtype())
+        temporary.write_bytes(image)
         os.replace(temporary, path)
-    except (OSError, RuntimeError) as error:  # h5py reports a full disk as either
-        raise InputError(f"{path}: cannot be written ({schema.short(str(error))})") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror or error})") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _image(name: str, datasets: dict[str, tuple[np.ndarray, dict]], attrs: dict) -> bytes:
+    """The file's bytes, made in memory: the HDF5 library crashes at exit after writing to a full disk."""
+    with h5py.File(name, "w", driver="core", backing_store=False) as file:
+        for key, value in {**attrs, "schema": schema.SCHEMA}.items():
+            if value is not None:
+                file.attrs[key] = value
+        for dataset_name, (values, attributes) in datasets.items():
+            values = np.asarray(values, bool if dataset_name in schema.FLAGS else np.float32)
+            chunks = tuple(max(1, size) for size in (min(len(values), schema.CHUNK), *values.shape[1:]))
+            dataset = file.create_dataset(
+                dataset_name, data=values, chunks=chunks, compression="gzip", compression_opts=4, shuffle=True
+            )
+            for key, texts in attributes.items():
+                if texts:
+                    dataset.attrs.create(key, list(texts), dtype=h5py.string_dtype())
+        file.flush()
+        return file.id.get_file_image()
 
 
 def _number(value) -> float | None:

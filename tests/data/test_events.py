@@ -1,6 +1,8 @@
 """Event files: exact round trip, and one clear line for every kind of bad file."""
 
+import errno
 import os
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -282,6 +284,17 @@ def test_write_refuses_what_cannot_be_written(tmp_path):
     with pytest.raises(InputError, match="truth/momenta expected 40 events"):
         ev.write(tmp_path / "a.h5", ev.Events(reco=make().reco, truth=make().truth[:3]))
     assert os.listdir(tmp_path) == []
+
+
+def test_full_disk_keeps_the_old_file(path, monkeypatch):
+    def write_bytes(self, data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    before = path.read_bytes()
+    monkeypatch.setattr(Path, "write_bytes", write_bytes)
+    with pytest.raises(InputError, match=r"events.h5: cannot be written \(No space left on device\)"):
+        ev.write(path, make(5))
+    assert path.read_bytes() == before
 
 
 def test_unknown_sample():
