@@ -163,6 +163,11 @@ def check_writable_dir(path: str | os.PathLike) -> str:
     return path
 
 
+def say(line: str) -> None:
+    """A line on what is going on, on stderr beside the progress bars."""
+    print(line, file=sys.stderr, flush=True)
+
+
 def summary(title: str, rows: Mapping[str, Any] | Sequence[tuple[str, Any]]) -> None:
     """Print a table of names and values, the last thing a command says."""
     table = Table(title=title, title_justify="left", show_header=False)

@@ -1,0 +1,68 @@
+"""The conditional INN on the embedded sample: spline couplings, coordinates of the decay tree."""
+
+from ml_collections import ConfigDict
+
+
+def get_config(arg: str = "") -> ConfigDict:
+    """The config; ":smoke" shrinks it to a minute."""
+    config = ConfigDict()
+    config.method = "cinn"
+    config.resonances = {"ll": ("e-", "e+"), "jj": ("q1", "q2")}
+    config.data = {
+        "path": "sample:zw_2jet",
+        "valid": 2000,
+        "test": 10000,
+        "split_seed": 0,
+        "augment": ("y", "z"),
+        "resident_bytes": 2**32,
+        "fit_events": 500_000,
+    }
+    config.preprocess = {
+        "coordinates": {
+            "kind": "resonance",
+            "resonances": {"ll": ("e-", "e+"), "jj": ("q1", "q2")},
+            "decays": {"ll": "lab", "jj": "frame"},
+            "recoil": "jj",
+            "reco": {"e-": "e-", "e+": "e+", "q1": "j1", "q2": "j2"},
+        },
+        "features": {
+            "kind": "kinematics",
+            "axis": ("e-", "e+"),
+            "pairs": {"ll": ("e-", "e+"), "jj": ("j1", "j2")},
+        },
+        "relative": (
+            "log_pt_ratio_ll", "eta_e-", "eta_e+", "phi_e-", "phi_e+", "y_jj", "atanh_cos_jj", "psi_jj",
+        ),
+        "scaling": "quantile",
+    }  # fmt: skip
+    config.model = {
+        "flow": {"coupling": "spline", "blocks": 10, "bins": 8, "bound": 5.0, "hidden": 128, "layers": 2},
+        "condition_layers": 2,
+        "condition_units": 256,
+        "condition_output": 64,
+        "activation": "relu",
+        "weight_decay": 0.0,
+        "ema": 0.99,
+    }
+    config.optimizer = {
+        "kind": "adamw",
+        "learning_rate": 2e-3,
+        "schedule": "one_cycle",
+        "weight_decay": 1e-4,
+        "clip_norm": 5.0,
+    }
+    config.training = {
+        "batch_size": 512,
+        "epochs": 10,
+        "steps_per_dispatch": 50,
+        "seed": 0,
+        "checkpoint_every_seconds": 30.0,
+        "select": "last",
+        "patience": 0,
+    }
+    config.evaluation = {"events": 10000, "draws": 60}
+    if arg == "smoke":
+        config.model.flow.update({"blocks": 4, "hidden": 32})
+        config.training.epochs = 1
+        config.evaluation.update({"events": 1000, "draws": 20})
+    return config

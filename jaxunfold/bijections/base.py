@@ -1,0 +1,25 @@
+"""What a bijection is here: three pure functions of ONE event [d]; callers vmap."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+
+class Bijection(NamedTuple):
+    """A conditional, invertible map truth -> latent of one event.
+
+    init: key -> params.
+    context: (params, cond [c]) -> whatever of the map depends on the condition alone; computed once per
+      event and shared by all its draws.
+    forward: (params, x [d], context) -> (z [d], log|dz/dx|).
+    inverse: (params, z [d], context) -> (x [d], log|dx/dz|).
+    """
+
+    init: Callable
+    context: Callable
+    forward: Callable
+    inverse: Callable
+
+
+def no_context(params, cond):
+    """The context of a map that ignores the condition."""
+    return None

@@ -1,0 +1,107 @@
+"""A trained run against events with known truth: draws, metrics.json and the report."""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+
+from jaxunfold import cli, config
+from jaxunfold.data.events import Events
+from jaxunfold.errors import InputError
+from jaxunfold.metrics.compared import Compared, compare
+from jaxunfold.metrics.summary import evaluate_metrics
+from jaxunfold.report.page import write_report
+from jaxunfold.run import Run
+
+
+def unfold_with_progress(run: Run, events: Events, num_draws: int, seed: int):
+    """``run.unfold`` behind a progress bar."""
+    with cli.progress("unfolding", len(events), "events") as advance:
+        return run.unfold(jax.random.key(seed), events, num_draws, advance)
+
+
+def compared(run: Run, events: Events, unfolded) -> Compared:
+    """Truth, draws and measured events of a run, lined up for metrics and figures."""
+    return compare(
+        events.truth,
+        unfolded.samples,
+        unfolded.log_weights,
+        events.reco,
+        events.mask,
+        events.weight,
+        truth_names=run.problem.truth_names,
+        reco_names=run.problem.reco_names,
+        resonances=run.resonances if events.kind == "momenta" else {},
+        units=run.problem.truth_units,
+    )
+
+
+def evaluate(
+    run: Run,
+    events: Events,
+    out: str | os.PathLike,
+    num_draws: int,
+    seed: int = 0,
+    title: str = "",
+    history: list[dict] | None = None,
+    note: Callable[[str], None] = print,
+) -> dict:
+    """Unfold events with known truth; write metrics.json and index.html with its figures into ``out``.
+
+    Args:
+      run: A trained run. events: Events with truth, which the network never saw.
+      num_draws: Draws per event. seed: Of the draws and of everything random in the metrics.
+      history: Lines of metrics.jsonl, for the training curves.
+      note: Called with a line on each finished stage.
+    Returns: The contents of metrics.json, with the seconds that unfolding took under "timing".
+    Raises: InputError if the events have no truth, or there are too few of them.
+    """
+    events = run.events(events)
+    if events.truth is None:
+        raise InputError(f"{events.path or 'events'}: evaluate expected truth/{events.kind}, found none")
+    if len(events) < 2:
+        raise InputError(f"{events.path or 'events'}: evaluate expected at least 2 events, found {len(events)}")
+    folder = Path(cli.check_writable_dir(out))
+    begin = time.monotonic()
+    unfolded = unfold_with_progress(run, events, num_draws, seed)
+    seconds = time.monotonic() - begin
+    data = compared(run, events, unfolded)
+    note("computing metrics")
+    metrics = evaluate_metrics(data, seed=seed)
+    metrics["timing"] = {"unfold_seconds": seconds, "draws_per_second": len(events) * num_draws / seconds}
+    (folder / "metrics.json").write_text(json.dumps(metrics, indent=2))
+    note("drawing figures")
+    write_report(
+        folder, data, metrics, title=title, config_text=config.to_json(run.config), history=history
+    )
+    return metrics
+
+
+def headline(metrics: dict) -> dict[str, str]:
+    """The few numbers that a command prints at its end."""
+
+    def with_error(name):
+        value, error = metrics.get(name), metrics.get(f"{name}_error")
+        return "none" if value is None else f"{value:.4f}" + (f" ± {error:.4f}" if error else "")
+
+    rows = {"test events x draws": f"{metrics['n_events']} x {metrics['draws']}"}
+    rows["classifier AUC, reco shown"] = with_error("classifier_auc")
+    rows["classifier AUC, truth alone"] = with_error("classifier_auc_marginal")
+    deviations = {
+        name: entry["calibration_max_deviation"]
+        for name, entry in metrics["observables"].items()
+        if entry["calibration_max_deviation"] is not None
+    }
+    if deviations:
+        worst = max(deviations, key=deviations.get)
+        rows["calibration, worst deviation"] = f"{deviations[worst]:.4f} ({worst})"
+    for name, entry in metrics["masses"].items():
+        width = entry["unfolded_width"] / entry["truth_width"] - 1 if entry["truth_width"] else float("nan")
+        rows[f"mass {name}"] = (
+            f"peak {entry['unfolded_peak']:.2f} (truth {entry['truth_peak']:.2f}) GeV, width {width:+.1%}"
+        )
+    rows["draws per second"] = f"{metrics['timing']['draws_per_second']:.3g}"
+    return rows

@@ -1,0 +1,1 @@
+"""Losses as pure functions of arrays; the caller reduces and weighs them."""

@@ -1,0 +1,27 @@
+"""Maximum likelihood under a standard normal latent, and the weights' prior beside it."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+
+def standard_normal_log_prob(z: Float[Array, "*n d"]) -> Float[Array, "*n"]:
+    """Log-density of the latent, normalised: thesis Eq. (2.26) and its constant."""
+    return -0.5 * jnp.sum(z**2, axis=-1) - 0.5 * z.shape[-1] * jnp.log(2 * jnp.pi)
+
+
+def negative_log_likelihood(z: Float[Array, "*n d"], log_det: Float[Array, "*n"]) -> Float[Array, "*n"]:
+    """-log p(truth | reco) of each event under a flow with latent z: thesis Eq. (2.25).
+
+    Args:
+      z: Latent of each event. log_det: log|dz/dtruth|.
+    """
+    return -standard_normal_log_prob(z) - log_det
+
+
+def gaussian_prior(params) -> Float[Array, ""]:
+    """-log p(theta) of a standard normal prior over all parameters, without its constant: half their square norm.
+
+    The last-but-one term of thesis Eq. (2.25), 'a simple weight regularization'.
+    """
+    return 0.5 * sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(params))

@@ -1,0 +1,5 @@
+"""The methods of unfolding, by name. To add one: write a file with ``build`` and put it in this dict."""
+
+from jaxunfold.methods import cinn
+
+METHODS = {"cinn": cinn.build}

@@ -1,0 +1,137 @@
+"""The conditional invertible network: maximum likelihood of truth given reco under a coupling flow.
+
+Thesis sections 2.4.1 and 2.4.3, Eqs. (2.25) and (2.26), Table 2.3; Bellagente et al., arXiv:2006.06685.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxunfold import networks
+from jaxunfold.bijections.flows import build_flow
+from jaxunfold.errors import InputError
+from jaxunfold.losses.likelihood import gaussian_prior, negative_log_likelihood, standard_normal_log_prob
+from jaxunfold.losses.mmd import mmd_squared
+from jaxunfold.training.optimizer import ema_update
+from jaxunfold.types import Batch, Method, Params, Spec, Unfolded
+
+
+class State(NamedTuple):
+    """params: the trained weights; ema: their running mean, which unfolds; opt_state; step: updates so far."""
+
+    params: Params
+    ema: Params
+    opt_state: optax.OptState
+    step: jax.Array
+
+
+def build(
+    spec: Spec,
+    optimizer: optax.GradientTransformation,
+    *,
+    flow: dict,
+    condition_layers: int = 2,
+    condition_units: int = 256,
+    condition_output: int = 64,
+    activation: str = "relu",
+    weight_decay: float = 0.0,
+    ema: float = 0.0,
+    mmd_weight: float = 0.0,
+    mmd_observables: Sequence[str] = (),
+    mmd_widths: Sequence[float] = (2.0, 8.0, 25.0, 67.0),
+) -> Method:
+    """A conditional flow as a method.
+
+    Args:
+      spec: The problem. optimizer: An optax transformation.
+      flow: Options of ``bijections.flows.build_flow``.
+      condition_layers, condition_units, condition_output: The network that reads the measured event.
+      activation: Of all networks.
+      weight_decay: Factor of -log p(theta) in the loss, for a standard normal prior over the weights.
+      ema: Decay of the running mean of the weights; 0 keeps the last weights.
+      mmd_weight: lambda_MMD, weight of the MMD term; 0 leaves it out.
+      mmd_observables: Observables it compares. mmd_widths: Breit-Wigner kernel widths, in their units.
+    Raises: InputError if an observable is not one of the problem's.
+    """
+    bijection = build_flow(spec.dim, condition_output, activation=activation, **flow)
+    condition = networks.mlp(
+        spec.cond_dim, [condition_units] * condition_layers, condition_output, activation
+    )
+    if mmd_weight and not mmd_observables:
+        raise InputError("model.mmd_observables: expected at least one observable with mmd_weight > 0, found none")
+
+    def init(key, batch: Batch) -> State:
+        flow_key, condition_key = jax.random.split(key)
+        params = {"flow": bijection.init(flow_key), "condition": condition.init(condition_key)}
+        # a copy: a donated buffer must not appear twice
+        mean = jax.tree.map(jnp.copy, params)
+        return State(params, mean, optimizer.init(params), jnp.zeros((), jnp.int32))
+
+    def context(params, features):
+        return bijection.context(params["flow"], condition.apply(params["condition"], features))
+
+    def nll(params, truth, features):
+        z, log_det = bijection.forward(params["flow"], truth, context(params, features))
+        return negative_log_likelihood(z, log_det)
+
+    def draw(params, key, features):
+        latent = jax.random.normal(key, (spec.dim,))
+        return bijection.inverse(params["flow"], latent, context(params, features))[0]
+
+    def mmd(params, key, batch: Batch):
+        keys = jax.random.split(key, batch.truth.shape[0])
+        unfolded = jax.vmap(partial(draw, params))(keys, batch.reco.features)
+        ours, truth = spec.observables(unfolded, batch.reco), spec.observables(batch.truth, batch.reco)
+        if missing := [name for name in mmd_observables if name not in truth]:
+            raise InputError(f"model.mmd_observables: expected names among {tuple(truth)}, found {missing[0]!r}")
+        terms = [
+            mmd_squared(ours[name], truth[name], mmd_widths, batch.weight, batch.weight)
+            for name in mmd_observables
+        ]
+        return sum(terms)
+
+    def terms(params, batch: Batch, key):
+        each = jax.vmap(partial(nll, params))(batch.truth, batch.reco.features)
+        out = {"nll": jnp.mean(batch.weight * each)}
+        if weight_decay:
+            out["prior"] = weight_decay * gaussian_prior(params)
+        if mmd_weight:
+            out["mmd"] = mmd_weight * mmd(params, key, batch)
+        return sum(out.values()), out
+
+    def step(state: State, batch: Batch, key):
+        (loss, parts), grads = jax.value_and_grad(terms, has_aux=True)(state.params, batch, key)
+        updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
+        params = optax.apply_updates(state.params, updates)
+        mean = ema_update(state.ema, params, ema, state.step)
+        return State(params, mean, opt_state, state.step + 1), {"loss": loss, **parts}
+
+    def evaluate(state: State, batch: Batch, key):
+        each = jax.vmap(partial(nll, state.ema))(batch.truth, batch.reco.features)
+        return {"loss": jnp.mean(batch.weight * each)}
+
+    def fit(key, loop):
+        return loop("cinn", init, step, evaluate)
+
+    def unfold(key, state: State, reco, num_draws: int) -> Unfolded:
+        def one(key, features):
+            shared = context(state.ema, features)
+            latents = jax.random.normal(key, (num_draws, spec.dim))
+            return jax.vmap(lambda z: bijection.inverse(state.ema["flow"], z, shared)[0])(latents)
+
+        n = reco.features.shape[0]
+        samples = jax.vmap(one)(jax.random.split(key, n), reco.features)
+        return Unfolded(samples, jnp.zeros((n, num_draws)))
+
+    def log_prob(state: State, truth, reco):
+        def one(x, features):
+            z, log_det = bijection.forward(state.ema["flow"], x, context(state.ema, features))
+            return standard_normal_log_prob(z) + log_det
+
+        return jax.vmap(one)(truth, reco.features)
+
+    return Method(fit, unfold, log_prob, init, step, evaluate)

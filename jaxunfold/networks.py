@@ -1,0 +1,122 @@
+"""Every flax module of the library, handed out as pure (init, apply) functions.
+
+Modules act on ONE event; callers vmap. No other file imports flax.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+ACTIVATIONS = {"relu": nn.relu, "silu": nn.silu, "gelu": nn.gelu, "tanh": jnp.tanh, "leaky_relu": nn.leaky_relu}
+
+
+class Network(NamedTuple):
+    """init: key -> params. apply: (params, *inputs) -> output of one event."""
+
+    init: Callable
+    apply: Callable
+
+
+class Conditioner(NamedTuple):
+    """A network of (x, cond) whose share that sees only cond is computed ahead.
+
+    init: key -> params. context: (params, cond [c]) -> [hidden]. apply: (params, x [d], context) -> [outputs].
+    """
+
+    init: Callable
+    context: Callable
+    apply: Callable
+
+
+def _activation(name: str):
+    if name not in ACTIVATIONS:
+        raise ValueError(f"activation: expected one of {', '.join(ACTIVATIONS)}, got {name!r}")
+    return ACTIVATIONS[name]
+
+
+class _MLP(nn.Module):
+    hidden: Sequence[int]
+    outputs: int
+    activation: str
+
+    @nn.compact
+    def __call__(self, x):
+        for width in self.hidden:
+            x = _activation(self.activation)(nn.Dense(width)(x))
+        return nn.Dense(self.outputs)(x)
+
+
+class _ConditionerMLP(nn.Module):
+    hidden: int
+    layers: int
+    outputs: int
+    activation: str
+    residual: bool
+
+    def setup(self):
+        self.from_cond = nn.Dense(self.hidden)
+        self.from_x = nn.Dense(self.hidden, use_bias=False)
+        self.inner = [nn.Dense(self.hidden) for _ in range(self.layers - 1)]
+        # zero, so that every flow starts as the identity
+        self.last = nn.Dense(self.outputs, kernel_init=nn.initializers.zeros)
+
+    def context(self, cond):
+        return self.from_cond(cond)
+
+    def __call__(self, x, context):
+        act = _activation(self.activation)
+        h = act(self.from_x(x) + context)
+        for dense in self.inner:
+            h = h + act(dense(h)) if self.residual else act(dense(h))
+        return self.last(h)
+
+    def everything(self, x, cond):
+        return self(x, self.context(cond))
+
+
+def mlp(inputs: int, hidden: Sequence[int], outputs: int, activation: str = "relu") -> Network:
+    """A fully connected network [inputs] -> [outputs]; no hidden layer makes it linear."""
+    _activation(activation)
+    module = _MLP(tuple(hidden), outputs, activation)
+    return Network(lambda key: module.init(key, jnp.zeros(inputs)), module.apply)
+
+
+def conditioner(
+    inputs: int,
+    cond: int,
+    outputs: int,
+    hidden: int = 128,
+    layers: int = 2,
+    activation: str = "relu",
+    residual: bool = False,
+) -> Conditioner:
+    """The network inside a coupling: ``layers`` hidden layers of ``hidden`` units; its output starts at zero.
+
+    Args:
+      inputs: Size of the part of the event it sees. cond: size of the condition.
+      outputs: Number of parameters it predicts.
+      hidden: Units per hidden layer. layers: Number of hidden layers, at least 1.
+      activation: A key of ``ACTIVATIONS``.
+      residual: Add each further hidden layer to its input.
+    Raises: ValueError if layers < 1 or the activation is unknown.
+    """
+    if layers < 1:
+        raise ValueError(f"layers: expected at least 1, got {layers}")
+    _activation(activation)
+    module = _ConditionerMLP(hidden, layers, outputs, activation, residual)
+
+    def init(key):
+        return module.init(key, jnp.zeros(inputs), jnp.zeros(cond), method="everything")
+
+    def context(params, cond):
+        return module.apply(params, cond, method="context")
+
+    return Conditioner(init, context, module.apply)
+
+
+def count(params) -> int:
+    """Number of trainable numbers in a parameter tree."""
+    return sum(leaf.size for leaf in jax.tree.leaves(params))

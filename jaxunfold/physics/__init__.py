@@ -1,0 +1,1 @@
+"""Kinematics as pure jnp functions: four-vectors, observables, truth coordinates."""

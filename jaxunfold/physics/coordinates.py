@@ -1,0 +1,139 @@
+"""Truth coordinates: bijections from an event's truth to a vector [d], found by name in ``COORDINATES``.
+
+Each also says how to measure the same coordinates on the reconstructed event, so that a method may work
+relative to what was measured.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import jax.numpy as jnp
+
+from jaxunfold.errors import InputError
+from jaxunfold.physics import resonance
+from jaxunfold.physics.tree import build_tree
+
+
+class Coordinates(NamedTuple):
+    """A bijection of one event's truth, in physical units, to coordinates [d].
+
+    names: of the coordinates, [d]. periodic: which of them are angles.
+    encode: truth -> (x [d], log|dx/dtruth|). decode: x [d] -> truth.
+    measure: reco -> the same coordinates of the measured event [d], or None where there is no such thing.
+    measure_of: what the density of ``log_prob`` is with respect to, in words.
+    """
+
+    names: tuple[str, ...]
+    periodic: tuple[bool, ...]
+    encode: Callable
+    decode: Callable
+    measure: Callable | None
+    measure_of: str
+
+
+def momenta(labels: Sequence[str], reco_labels: Sequence[str], masses: Mapping[str, float] | None = None, reco=None):
+    """The papers' coordinates: px, py, pz of each on-shell particle, in GeV (thesis Table 2.2, D_p = 3 x 4)."""
+    shell = jnp.asarray([(masses or {}).get(label, 0.0) for label in labels], jnp.float32)
+    take = _reco_index(labels, reco_labels, reco)
+
+    def encode(truth):
+        return truth[:, 1:].reshape(-1), jnp.zeros((), truth.dtype)
+
+    def decode(x):
+        three = x.reshape(-1, 3)
+        energy = jnp.sqrt(jnp.sum(three**2, axis=-1) + shell**2)
+        return jnp.concatenate([energy[:, None], three], axis=-1)
+
+    def measure(p):
+        return p[take, 1:].reshape(-1)
+
+    names = tuple(f"{c}_{label}" for label in labels for c in ("px", "py", "pz"))
+    words = "the three-momenta of all truth particles, GeV^-3 each"
+    return Coordinates(names, (False,) * len(names), encode, decode, measure, words)
+
+
+def along_tree(
+    labels: Sequence[str], reco_labels: Sequence[str], resonances, decays=None, masses=None, recoil=None,
+    total="zero", reco=None,
+):  # fmt: skip
+    """Coordinates along a decay tree: see ``physics.resonance`` and ``physics.tree.build_tree``.
+
+    reco: {truth leaf: reco object} for the measured coordinates; the same position where absent.
+    """
+    tree = build_tree(labels, resonances, decays, masses, recoil, total)
+    take = _reco_index(labels, reco_labels, reco)
+    names = resonance.coordinate_names(tree)
+    words = "the three-momenta of all truth particles, GeV^-3 each"
+    if recoil and total == "zero":
+        words += f", without px and py of {tree.leaves(recoil)[-1]}, which momentum conservation fixes"
+
+    def measure(p):
+        return resonance.encode(tree, p[take])[0]
+
+    return Coordinates(
+        names,
+        tuple(resonance.is_periodic(name) for name in names),
+        lambda p: resonance.encode(tree, p),
+        lambda x: resonance.decode(tree, x),
+        measure,
+        words,
+    )
+
+
+def columns(names: Sequence[str], reco_names: Sequence[str], reco: Mapping[str, str] | None = None):
+    """A table's columns as they are; reco names the measured column of a truth column, where there is one."""
+    reco = dict(reco or {})
+    for name, column in reco.items():
+        if name not in names or column not in reco_names:
+            raise InputError(
+                f"coordinates.reco: expected a truth column of {tuple(names)} and a reco column of "
+                f"{tuple(reco_names)}, found {name!r}: {column!r}"
+            )
+    index = [list(reco_names).index(reco[name]) if name in reco else -1 for name in names]
+
+    def measure(row):
+        return jnp.stack([row[i] if i >= 0 else jnp.zeros((), row.dtype) for i in index])
+
+    return Coordinates(
+        tuple(names),
+        (False,) * len(names),
+        lambda row: (row, jnp.zeros((), row.dtype)),
+        lambda x: x,
+        measure,
+        "the truth columns, in their units",
+    )
+
+
+COORDINATES = {"momenta": momenta, "resonance": along_tree, "columns": columns}
+
+
+def build_coordinates(kind: str, labels: Sequence[str], reco_labels: Sequence[str], **options) -> Coordinates:
+    """Coordinates by name, for truth and reco objects with these labels.
+
+    Raises: InputError if the name or an option does not fit.
+    """
+    if kind not in COORDINATES:
+        raise InputError(f"coordinates.kind: expected one of {', '.join(COORDINATES)}, found {kind!r}")
+    try:
+        return COORDINATES[kind](labels, reco_labels, **options)
+    except TypeError as error:
+        raise InputError(f"coordinates: {kind!r} does not take these options ({error})") from error
+
+
+def _reco_index(labels, reco_labels, reco):
+    """Position of the reco object that measures each truth leaf."""
+    reco = dict(reco or {})
+    for label, target in reco.items():
+        if label not in labels or target not in reco_labels:
+            raise InputError(
+                f"coordinates.reco: expected a leaf of {tuple(labels)} and a reco object of "
+                f"{tuple(reco_labels)}, found {label!r}: {target!r}"
+            )
+    if len(reco_labels) < len(labels) and len(reco) < len(labels):
+        raise InputError(
+            f"coordinates.reco: expected a reco object for each of {tuple(labels)}, found {tuple(reco_labels)}"
+        )
+    positions = [list(reco_labels).index(reco[label]) if label in reco else i for i, label in enumerate(labels)]
+    return jnp.asarray(positions)
+
+

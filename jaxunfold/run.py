@@ -1,0 +1,250 @@
+"""A trained run: config, method, state and preprocessing in one place; unfold, log_prob and posterior.
+
+    run = jaxunfold.load("runs/cinn")
+    post = run.unfold(jax.random.key(0), "data.h5", num_draws=1000)
+"""
+
+import dataclasses
+import json
+import os
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ml_collections import ConfigDict
+
+from jaxunfold import config as configs
+from jaxunfold import problem as problems
+from jaxunfold.bijections.quantile import Quantiles
+from jaxunfold.data import preprocess
+from jaxunfold.data.columns import match_columns
+from jaxunfold.data.events import Events, read
+from jaxunfold.errors import InputError
+from jaxunfold.posterior import Posterior
+from jaxunfold.training import checkpoint
+from jaxunfold.types import Batch, Key, Method, Reco, Unfolded
+
+RESULT = "result"
+DRAWS_PER_CALL = 131072
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A trained run. Make one with ``load``; training makes one with ``assemble``.
+
+    Densities are with respect to ``density_of``; for on-shell, balanced momenta not all 4 n components.
+    """
+
+    config: ConfigDict
+    problem: problems.Problem
+    pipeline: preprocess.Pipeline
+    fitted: preprocess.Fitted
+    method: Method
+    state: Any
+    about: dict = dataclasses.field(default_factory=dict)
+
+    @property
+    def density_of(self) -> str:
+        """What ``log_prob`` is a density with respect to."""
+        return self.pipeline.coordinates.measure_of
+
+    @property
+    def resonances(self) -> dict[str, tuple[str, ...]]:
+        """The resonances that metrics and figures look at: {name: children}."""
+        return problems.resonances_of(self.config)
+
+    def events(self, reco: Any, truth: Any = None) -> Events:
+        """Anything that holds measured events, as Events in the trained order.
+
+        Args:
+          reco: A path to a file, Events, or for table runs an array [n, r] in the trained column order.
+          truth: For table runs, an array [n, d]; files and Events bring their own.
+        Raises: InputError if labels, columns or shapes do not fit the run.
+        """
+        if isinstance(reco, str | os.PathLike):
+            reco = read(reco)
+        if not isinstance(reco, Events):
+            values = np.asarray(reco, np.float32)
+            width = len(self.problem.reco_names)
+            if self.problem.kind != "table" or values.ndim != 2 or values.shape[1] != width:
+                expected = f"an array [n, {width}]" if self.problem.kind == "table" else "a path or Events"
+                raise InputError(f"reco: expected {expected}, found an array of shape {values.shape}")
+            if not np.isfinite(values).all():
+                raise InputError(f"reco: row {np.argwhere(~np.isfinite(values))[0][0]}: expected finite numbers")
+            truth = None if truth is None else np.asarray(truth, np.float32)
+            names = {"truth_names": self.problem.truth_names, "reco_names": self.problem.reco_names}
+            return Events(reco=values, truth=truth, **names)
+        if reco.kind != self.problem.kind:
+            raise InputError(
+                f"{reco.path or 'events'}: expected a file of kind {self.problem.kind!r}, found {reco.kind!r}"
+            )
+        return match_columns(
+            reco, self.problem.truth_names, self.problem.reco_names, self.problem.extra_names
+        )
+
+    def encode_reco(self, reco: Any) -> Reco:
+        """Measured events as the network sees them, [n]; for use inside jit."""
+        encoded = preprocess.encode_reco(self.pipeline, self.fitted, self.events(reco))
+        return jax.tree.map(jnp.asarray, encoded)
+
+    def draw(self, key: Key, reco: Reco, num_draws: int) -> Unfolded:
+        """Draws in physical units for encoded events: pure, to be jitted or vmapped."""
+        unfolded = self.method.unfold(key, self.state, reco, num_draws)
+
+        def physical(z, anchor):
+            return jax.vmap(lambda zk: preprocess.decode_truth(self.pipeline, self.fitted, zk, anchor))(z)
+
+        return unfolded._replace(samples=jax.vmap(physical)(unfolded.samples, reco.anchor))
+
+    @cached_property
+    def _draw(self) -> Callable:
+        def draw(state, key, reco, num_draws):
+            return dataclasses.replace(self, state=state).draw(key, reco, num_draws)
+
+        return jax.jit(draw, static_argnums=3)
+
+    @cached_property
+    def _log_prob(self) -> Callable:
+        def log_prob(state, truth, reco):
+            z, log_det = jax.vmap(lambda t, a: preprocess.encode_truth(self.pipeline, self.fitted, t, a))(
+                truth, reco.anchor
+            )
+            return self.method.log_prob(state, z, reco) + log_det
+
+        return jax.jit(log_prob)
+
+    def unfold(
+        self, key: Key, reco: Any, num_draws: int = 100, progress: Callable[[int], None] | None = None
+    ) -> Unfolded:
+        """Draws from the posterior of each event, in pieces that bound the memory.
+
+        Args:
+          key: A typed key. reco: See ``events``. num_draws: Draws per event.
+          progress: Called with the number of events finished since the last call.
+        Returns: Unfolded with numpy arrays: samples [n, k, n_truth, 4] in GeV, or [n, k, d] for a table.
+        Raises: InputError if the events do not fit, FloatingPointError if a draw is not finite.
+        """
+        encoded = preprocess.encode_reco(self.pipeline, self.fitted, self.events(reco))
+        n = len(encoded.features)
+        draws = min(num_draws, DRAWS_PER_CALL)
+        size = max(1, min(n, DRAWS_PER_CALL // draws))
+        samples, log_weights, member = [], [], []
+        for start in range(0, n, size):
+            part = jax.tree.map(lambda a, s=start: _padded(a[s : s + size], size), encoded)
+            kept = min(size, n - start)
+            pieces = []
+            for first in range(0, num_draws, draws):
+                call_key = jax.random.fold_in(jax.random.fold_in(key, start), first)
+                pieces.append(self._draw(self.state, call_key, part, draws))
+            joined = jax.tree.map(lambda *a: np.concatenate(a, axis=1)[:kept, :num_draws], *pieces)
+            if not np.isfinite(joined.samples).all():
+                row = start + int(np.argwhere(~np.isfinite(joined.samples))[0][0])
+                raise FloatingPointError(f"draws of event {row} are not finite")
+            samples.append(joined.samples)
+            log_weights.append(joined.log_weights)
+            member.append(joined.member)
+            if progress is not None:
+                progress(kept)
+        return Unfolded(
+            np.concatenate(samples),
+            np.concatenate(log_weights),
+            None if member[0] is None else np.concatenate(member),
+        )
+
+    def log_prob(self, truth: Any, reco: Any) -> np.ndarray:
+        """log p(truth | reco) of each event, a density in physical units with respect to ``density_of``.
+
+        Args:
+          truth: [n, n_truth, 4] in GeV, or [n, d] for a table. reco: See ``events``.
+        Returns: [n].
+        Raises: InputError if the method has no explicit density or the numbers of events differ.
+        """
+        if self.method.log_prob is None:
+            raise InputError(f"log_prob: the method {self.config.method!r} has no explicit density")
+        encoded = preprocess.encode_reco(self.pipeline, self.fitted, self.events(reco))
+        truth = np.asarray(truth, np.float32)
+        n = len(encoded.features)
+        if len(truth) != n:
+            raise InputError(f"log_prob: expected truth of {n} events as reco, found {len(truth)}")
+        size, out = min(n, 16384), []
+        for start in range(0, n, size):
+            part = jax.tree.map(lambda a, s=start: _padded(a[s : s + size], size), (truth, encoded))
+            out.append(np.asarray(self._log_prob(self.state, *part))[: n - start])
+        return np.concatenate(out)
+
+    def posterior(self, reco: Any) -> Posterior:
+        """The posteriors of events as one distrax distribution of batch shape (n,), in physical units."""
+        log_prob = None if self.method.log_prob is None else self._log_prob
+        return Posterior(self._draw, log_prob, self.state, self.encode_reco(reco), self.problem.truth_names)
+
+
+def _padded(array, size):
+    missing = size - len(array)
+    return np.concatenate([array, np.repeat(array[-1:], missing, axis=0)]) if missing else array
+
+
+def assemble(config, problem, fitted, state=None, total_steps: int = 1, about: dict | None = None) -> Run:
+    """A run from its parts; the functions follow from config and problem."""
+    pipeline = problems.make_pipeline(config, problem)
+    spec = problems.make_spec(config, problem, pipeline, fitted)
+    method = problems.make_method(config, spec, total_steps)
+    return Run(config, problem, pipeline, fitted, method, state, about or {})
+
+
+def save_setup(workdir: str | os.PathLike, run: Run) -> None:
+    """Write what is known before training: config.json, problem.json, preprocessing.npz."""
+    folder = Path(workdir)
+    (folder / "config.json").write_text(configs.to_json(run.config))
+    record = {"problem": run.problem._asdict(), "about": run.about}
+    (folder / "problem.json").write_text(json.dumps(record, indent=2))
+    arrays = {**run.fitted.quantiles._asdict()}
+    arrays |= {"feature_mean": run.fitted.feature_mean, "feature_scale": run.fitted.feature_scale}
+    with open(folder / "preprocessing.npz.tmp", "wb") as file:
+        np.savez(file, **{name: np.asarray(value) for name, value in arrays.items()})
+    os.replace(folder / "preprocessing.npz.tmp", folder / "preprocessing.npz")
+
+
+def load_setup(workdir: str | os.PathLike) -> Run:
+    """The run of a workdir without its trained state.
+
+    Raises: InputError if the folder holds no run.
+    """
+    folder = Path(workdir)
+    for name in ("config.json", "problem.json", "preprocessing.npz"):
+        if not (folder / name).is_file():
+            raise InputError(f"{folder}: expected a run with {name}, found none")
+    config = configs.from_json((folder / "config.json").read_text())
+    try:
+        record = json.loads((folder / "problem.json").read_text())
+        fields = {k: tuple(v) if isinstance(v, list) else v for k, v in record["problem"].items()}
+        with np.load(folder / "preprocessing.npz", allow_pickle=False) as file:
+            arrays = {name: jnp.asarray(file[name]) for name in file.files}
+        quantiles = Quantiles(arrays["x"], arrays["z"], arrays["slope"])
+    except (KeyError, ValueError, OSError) as error:
+        raise InputError(f"{folder}: problem.json or preprocessing.npz cannot be read ({error})") from error
+    fitted = preprocess.Fitted(quantiles, arrays["feature_mean"], arrays["feature_scale"])
+    return assemble(config, problems.Problem(**fields), fitted, about=record["about"])
+
+
+def save_state(workdir: str | os.PathLike, state: Any) -> None:
+    """Write the trained state as the checkpoint ``result``."""
+    checkpoint.save(str(Path(workdir) / "checkpoints"), RESULT, 0, state, {})
+
+
+def load(workdir: str | os.PathLike) -> Run:
+    """A trained run from its folder.
+
+    Raises: InputError if the folder holds no run, an unfinished one, or a state of another config.
+    """
+    run = load_setup(workdir)
+    d, r = len(run.pipeline.coordinates.names), len(run.pipeline.features.names)
+    example = Batch(jnp.zeros((2, d)), Reco(jnp.zeros((2, r)), jnp.zeros((2, d))), jnp.ones(2))
+    template = jax.eval_shape(run.method.init, jax.random.key(0), example)
+    found = checkpoint.restore(str(Path(workdir) / "checkpoints"), RESULT, template)
+    if found is None:
+        raise InputError(f"{workdir}: the training is not finished; start it again and it goes on")
+    return dataclasses.replace(run, state=jax.tree.map(jnp.asarray, found.tree))

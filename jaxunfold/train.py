@@ -1,0 +1,143 @@
+"""Train a method on paired events and report how well it unfolds held-out ones.
+
+python -m jaxunfold.train --config configs/cinn.py [--workdir DIR] [--data FILE] [--config.KEY=VALUE ...]
+"""
+
+import dataclasses
+import hashlib
+import os
+import time
+from pathlib import Path
+
+import jax
+from ml_collections import ConfigDict
+
+from jaxunfold import cli
+from jaxunfold import config as configs
+from jaxunfold import problem as problems
+from jaxunfold import run as runs
+from jaxunfold.data import batches, preprocess, splits
+from jaxunfold.data.events import Events, read, require_trainable, sample_path, scan
+from jaxunfold.errors import InputError
+from jaxunfold.evaluation import evaluate, headline
+from jaxunfold.networks import count
+from jaxunfold.training import callbacks
+from jaxunfold.training.loop import make_loop
+
+
+def resolve(path: str) -> str:
+    """A data file's path: "sample:NAME" is an embedded sample."""
+    if not path:
+        raise InputError("--data: expected an event file or a table file, this config brings none")
+    if path.startswith("sample:"):
+        return sample_path(path.removeprefix("sample:"))
+    if not os.path.isfile(path):
+        raise InputError(f"{path}: no such file")
+    return path
+
+
+def fingerprint(path: str) -> str:
+    """A hash of a file's size, ends and middle: enough to tell files apart, fast for any size."""
+    size = os.path.getsize(path)
+    digest = hashlib.sha256(str(size).encode())
+    with open(path, "rb") as file:
+        for position in (0, size // 2, max(0, size - 2**20)):
+            file.seek(position)
+            digest.update(file.read(2**20))
+    return digest.hexdigest()[:16]
+
+
+def read_parts(path: str, data: dict) -> tuple[splits.Split, bool, Events, Events, Events]:
+    """(split, whether to stream, training events to fit on, validation events, test events) of a file."""
+    if os.path.getsize(path) <= data["resident_bytes"]:
+        events = read(path, require_truth=True)
+        require_trainable(events)
+        parts = splits.split(len(events), data["valid"], data["test"], data["split_seed"])
+        return parts, False, events[parts.train], events[parts.valid], events[parts.test]
+    header = scan(path, require_truth=True)
+    parts = splits.split(header.num_events, data["valid"], data["test"], data["split_seed"])
+    rows = (parts.train[: data["fit_events"]], parts.valid, parts.test)
+    return parts, True, *(batches.take_rows(path, chosen) for chosen in rows)
+
+
+def prepare(config: ConfigDict, path: str) -> tuple[runs.Run, object, object, Events]:
+    """(run without a state, training source, validation batch, test events) from a data file."""
+    data = problems.plain(config.data)
+    parts, stream, train, valid, test = read_parts(path, data)
+    if not stream:
+        # a file too large for the device needs no mirror images to be enough
+        train = preprocess.augment(train, tuple(data["augment"]))
+    problem = problems.problem_of(train)
+    pipeline = problems.make_pipeline(config, problem)
+    fitted = preprocess.fit(pipeline, train)
+    about = {"data": fingerprint(path), "train_events": len(parts.train), "test_events": len(parts.test)}
+    run = runs.assemble(config, problem, fitted, about=about)
+
+    def encode(events):
+        return preprocess.encode(pipeline, fitted, events)
+
+    source = batches.stream(path, parts.train, encode) if stream else encode(train)
+    return run, source, encode(valid), test
+
+
+def refuse_another(workdir: Path, run: runs.Run) -> None:
+    """Raise InputError where the workdir holds a run of another config or other data."""
+    if not (workdir / "problem.json").exists():
+        return
+    earlier = runs.load_setup(workdir)
+    if changed := configs.diff(earlier.config, run.config, ignore=("data.path",)):
+        raise InputError(f"{workdir}: holds a run of another config ({changed[0]}); choose another --workdir")
+    if earlier.about["data"] != run.about["data"]:
+        raise InputError(f"{workdir}: holds a run on another data file; choose another --workdir")
+
+
+def train(config: ConfigDict, workdir: str, title: str = "") -> dict:
+    """Train, or go on where an earlier start left off; returns the metrics on the test events."""
+    begin = time.monotonic()
+    folder = Path(cli.check_writable_dir(workdir))
+    cli.say(f"reading {config.data.path}")
+    run, source, valid, test = prepare(config, resolve(config.data.path))
+    refuse_another(folder, run)
+    runs.save_setup(folder, run)
+    watchers = [callbacks.progress(), callbacks.metrics_writer(str(folder / "metrics.jsonl"))]
+    settings = problems.plain(config.training)
+    if patience := settings.pop("patience"):
+        watchers.append(callbacks.early_stopping(patience))
+    loop = make_loop(str(folder), source, valid, callbacks=watchers, **settings)
+    run = runs.assemble(config, run.problem, run.fitted, total_steps=loop.total_steps, about=run.about)
+    cli.say(f"training {config.method} on {run.about['train_events']} events, {jax.devices()[0].platform}")
+    state = run.method.fit(jax.random.key(settings["seed"]), loop)
+    runs.save_state(folder, state)
+    trained = time.monotonic() - begin
+    run = dataclasses.replace(run, state=state)
+    rows = {"parameters": f"{count(getattr(state, 'params', state)):,}", "training": f"{trained:.0f} s"}
+    metrics = {}
+    if len(test) >= 2:
+        history = callbacks.read_metrics(str(folder / "metrics.jsonl"))
+        chosen = test[: config.evaluation.events]
+        metrics = evaluate(
+            run, chosen, folder / "report", config.evaluation.draws, settings["seed"], title, history, cli.say
+        )
+        rows |= headline(metrics)
+        rows["report"] = str(folder / "report" / "index.html")
+    rows["all in all"] = f"{time.monotonic() - begin:.0f} s"
+    cli.summary(title or config.method, rows)
+    return metrics
+
+
+def main(argv=None) -> int:
+    """Entry point; returns the exit status."""
+    parser = cli.parser("train", "Train an unfolding method.", config=True, workdir=False, data=False)
+
+    def body(args):
+        config = configs.load(args.config, args.overrides)
+        if args.data:
+            config = configs.override(config, [("data.path", args.data)])
+        name = configs.name_of(args.config)
+        train(config, args.workdir or os.path.join("runs", name), title=name)
+
+    return cli.run_command(body, parser, argv)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

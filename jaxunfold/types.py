@@ -1,0 +1,80 @@
+"""The words every other module speaks: array aliases, a batch, a method and its output."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+from jaxtyping import Array, Bool, Float
+
+Params = Any
+"""A pytree of arrays, as flax and optax hand them out."""
+
+Key = jax.Array
+"""A typed key, as made by ``jax.random.key``."""
+
+
+class Reco(NamedTuple):
+    """Measured events as a network sees them.
+
+    features: standardised inputs of the condition network, [n, r].
+    anchor: the measured value of each truth coordinate, [n, d], zero where a coordinate is absolute.
+    mask: which objects are present, [n, n_reco]; None where every event has them all.
+    """
+
+    features: Float[Array, "*n r"]
+    anchor: Float[Array, "*n d"] | None = None
+    mask: Bool[Array, "*n m"] | None = None
+
+
+class Batch(NamedTuple):
+    """Paired events: standardised truth coordinates [n, d], measured events, event weights [n] (any sign)."""
+
+    truth: Float[Array, "*n d"]
+    reco: Reco
+    weight: Float[Array, "*n"]
+
+
+class Unfolded(NamedTuple):
+    """Draws from the posterior of each event.
+
+    samples: [n, k, d] standardised, or in physical units once it has left ``jaxunfold.run``.
+    log_weights: [n, k]; zero for generative methods.
+    member: [n, k] integer, the weight sample or ensemble member each draw came from; None for a single one.
+    """
+
+    samples: Any
+    log_weights: Any
+    member: Any = None
+
+
+class Spec(NamedTuple):
+    """What a method needs to know of the problem it is built for.
+
+    dim: number of truth coordinates; cond_dim: number of reco features.
+    names: the truth coordinates' names, [dim].
+    observables: (truth [n, d] standardised, reco) -> {name: [n]} in physical units, differentiable.
+    relative: True where a coordinate is taken relative to the measured event.
+    """
+
+    dim: int
+    cond_dim: int
+    names: tuple[str, ...]
+    observables: Callable[[Array, Reco], dict[str, Array]] | None = None
+    relative: bool = False
+
+
+class Method(NamedTuple):
+    """A method of unfolding: a tuple of pure functions.
+
+    fit: (key, loop) -> state. ``loop(stage, init, step, evaluate)`` owns the data, checkpoints and resume.
+    unfold: (key, state, reco, num_draws) -> Unfolded.
+    log_prob: (state, truth [n, d], reco) -> [n], where the density is explicit.
+    init, step, evaluate: the parts of ``fit`` for gradient-trained methods, so that ensembles can vmap them.
+    """
+
+    fit: Callable
+    unfold: Callable
+    log_prob: Callable | None = None
+    init: Callable | None = None
+    step: Callable | None = None
+    evaluate: Callable | None = None

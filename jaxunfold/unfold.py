@@ -1,0 +1,66 @@
+"""Unfold measured events: draws from the posterior of each, in physical units, as one HDF5 file.
+
+python -m jaxunfold.unfold --workdir DIR --data FILE --out FILE [--draws K] [--seed S]
+"""
+
+import os
+
+import h5py
+import numpy as np
+
+import jaxunfold
+from jaxunfold import cli
+from jaxunfold.data.events import read
+from jaxunfold.errors import InputError
+from jaxunfold.evaluation import unfold_with_progress
+from jaxunfold.run import Run
+from jaxunfold.train import resolve
+from jaxunfold.types import Unfolded
+
+
+def write_draws(path: str, run: Run, unfolded: Unfolded, weight, attrs: dict) -> None:
+    """Write samples [n, k, ...], log_weights [n, k] and the events' weight, atomically.
+
+    Datasets: samples/momenta (attr labels) or samples/table (attrs names, units), log_weights, member, weight.
+    """
+    momenta = run.problem.kind == "momenta"
+    temporary = f"{path}.tmp"
+    with h5py.File(temporary, "w") as file:
+        samples = file.create_dataset(f"samples/{run.problem.kind}", data=unfolded.samples.astype(np.float32))
+        samples.attrs["labels" if momenta else "names"] = list(run.problem.truth_names)
+        if run.problem.truth_units:
+            samples.attrs["units"] = list(run.problem.truth_units)
+        file["log_weights"] = unfolded.log_weights.astype(np.float32)
+        if unfolded.member is not None:
+            file["member"] = unfolded.member
+        if weight is not None:
+            file["weight"] = weight
+        file.attrs.update({"schema": 1, "code_version": jaxunfold.__version__, **attrs})
+    os.replace(temporary, path)
+
+
+def main(argv=None) -> int:
+    """Entry point; returns the exit status."""
+    parser = cli.parser("unfold", "Unfold measured events.", workdir=True, data=True, out=True, seed=False)
+    parser.add_argument("--draws", type=int, default=100, metavar="K", help="draws per event")
+
+    def body(args):
+        if args.draws < 1:
+            raise InputError(f"--draws: expected 1 or more, found {args.draws}")
+        folder = os.path.dirname(os.path.abspath(args.out))
+        if os.path.isdir(args.out) or not os.access(folder, os.W_OK):
+            raise InputError(f"{args.out}: expected a file in a folder that can be written")
+        run = jaxunfold.load(args.workdir)
+        events = run.events(read(resolve(args.data)))
+        unfolded = unfold_with_progress(run, events, args.draws, args.seed)
+        attrs = {"method": run.config.method, "seed": args.seed, "density_of": run.density_of}
+        write_draws(args.out, run, unfolded, events.weight, attrs)
+        rows = {"events": len(events), "draws per event": args.draws, "method": run.config.method}
+        rows |= {"samples": f"{unfolded.samples.shape}, {run.problem.kind}", "written": args.out}
+        cli.summary("unfolded", rows)
+
+    return cli.run_command(body, parser, argv)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
