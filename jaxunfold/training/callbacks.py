@@ -14,12 +14,12 @@ class Event(NamedTuple):
     """Something that happened in the training loop.
 
     kind: ``start`` (of a stage, or of what a restart has left to do), ``steps`` (a dispatch is done),
-        ``epoch``, or ``end``.
+        ``epoch``, ``end``, or ``failed`` (an exception is on its way).
     stage: its name.
     epoch, step: how many are done; epochs, steps: of how many.
     batch_size: events in a step.
-    train: mean metrics of the epoch so far.
-    valid: validation metrics, at the end of an epoch; else empty.
+    train: mean metrics of the epoch so far; at ``end`` those of the last epoch.
+    valid: validation metrics, at ``epoch`` and at ``end``; else empty.
     best_epoch: the epoch of the lowest validation loss so far, 0 before there is one.
     seconds: training time of the stage, over all restarts.
     events_per_second: rate since the last event of the same kind.
@@ -161,7 +161,7 @@ def _lines(file, every_seconds):
                 print(f"{event.stage}  goes on from step {event.step}/{event.steps}", file=file, flush=True)
         elif event.kind == "end":
             print(f"{describe(event)}  done in {_clock(event.seconds)}", file=file, flush=True)
-        elif time.monotonic() - last_time >= every_seconds:
+        elif event.kind != "failed" and time.monotonic() - last_time >= every_seconds:
             last_time = time.monotonic()
             print(describe(event, _left(first, event)), file=file, flush=True)
 
@@ -193,8 +193,10 @@ def _bar(file):
             bar.start()
         elif bar is not None:
             shown = {"rate": rate} if event.kind == "steps" else {}
-            bar.update(task, description=text, completed=event.step, loss=" ".join(losses(event)), **shown)
-            if event.kind == "end":
+            if losses(event):
+                shown["loss"] = " ".join(losses(event))
+            bar.update(task, description=text, completed=event.step, **shown)
+            if event.kind in ("end", "failed"):
                 bar.stop()
 
     return show

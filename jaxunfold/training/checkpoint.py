@@ -1,12 +1,13 @@
 """Checkpoints that survive SIGKILL at any moment: each is complete, or it is not there.
 
 One checkpoint is ``DIR/STAGE/STEP/``: ``arrays``, an orbax checkpoint of the tree's leaves by their path, and
-``host.json``, host-side counters with shape and type of every leaf and a checksum of every file. It is written
-under a temporary name and renamed, which is the one step that makes it count. Orbax is imported when first
-needed: it takes half a second.
+``host.json``, host-side counters with shape and type of every leaf and a checksum of every file. It is
+written under a temporary name and renamed, which is the one step that makes it count.
 """
 
+import functools
 import json
+import logging
 import os
 import re
 import shutil
@@ -150,16 +151,24 @@ def _describe(leaf) -> dict:
     return found | ({"key": str(jax.random.key_impl(leaf))} if _is_key(leaf) else {})
 
 
-def _write_arrays(path: str, leaves: dict[str, np.ndarray]) -> None:
-    import orbax.checkpoint as ocp
+@functools.cache
+def _orbax():
+    """Orbax, imported when first needed: it takes half a second."""
+    import orbax.checkpoint
 
+    # Its threads also log a page of traceback for every error it raises, which becomes one line here.
+    logging.getLogger("absl").addFilter(lambda record: "orbax" not in record.pathname)
+    return orbax.checkpoint
+
+
+def _write_arrays(path: str, leaves: dict[str, np.ndarray]) -> None:
+    ocp = _orbax()
     with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as checkpointer:
         checkpointer.save(path, args=ocp.args.PyTreeSave(leaves))
 
 
 def _read_arrays(path: str, described: dict) -> dict[str, np.ndarray]:
-    import orbax.checkpoint as ocp
-
+    ocp = _orbax()
     leaves = {n: np.zeros(d["shape"], d["dtype"]) for n, d in described.items() if 0 in d["shape"]}
     names = [name for name in described if name not in leaves]
     if names:

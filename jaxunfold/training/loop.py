@@ -115,8 +115,9 @@ def make_loop(
     """
     if select not in ("last", "best"):
         raise InputError(f"select: expected last or best, got {select!r}")
-    if epochs < 1:
-        raise InputError(f"epochs: expected at least 1, got {epochs}")
+    for name, value in (("epochs", epochs), ("eval_batch_size", eval_batch_size)):
+        if value < 1:
+            raise InputError(f"{name}: expected at least 1, got {value}")
     loop = Loop(
         workdir=workdir,
         train=train,

@@ -1,5 +1,6 @@
 """One stage of training, from where its last checkpoint left it: the host side of the loop."""
 
+import contextlib
 import dataclasses
 import math
 import os
@@ -111,6 +112,9 @@ def run_stage(
                 last_save = time.monotonic()
             if finished:
                 break
+    except BaseException:
+        emit("failed", {})
+        raise
     finally:
         batches.close()  # ends a thread that reads ahead
     emit("end", {})
@@ -176,11 +180,11 @@ def _add(at, metrics):
 
 def _emitter(callbacks, stage, at, epochs, total, plan):
     """(kind, valid) -> whether a callback asks to stop. Keeps the clock."""
-    clock = {kind: (time.monotonic(), at.step) for kind in ("start", "steps", "epoch", "end")}
-    last = time.monotonic()
+    clock = {kind: (time.monotonic(), at.step) for kind in ("start", "steps", "epoch", "end", "failed")}
+    last, whole_epoch = time.monotonic(), ({}, {})
 
     def emit(kind, valid):
-        nonlocal last
+        nonlocal last, whole_epoch
         now = time.monotonic()
         at.seconds, last = at.seconds + now - last, now
         since, step = clock[kind]
@@ -190,6 +194,10 @@ def _emitter(callbacks, stage, at, epochs, total, plan):
         train = {name: total / count for name, total in at.sums.items()}
         if at.lr is not None and train:
             train["lr"] = at.lr
+        if kind == "epoch":
+            whole_epoch = train, valid
+        elif kind == "end":
+            train, valid = whole_epoch
         event = Event(
             kind=kind,
             stage=stage,
@@ -204,7 +212,12 @@ def _emitter(callbacks, stage, at, epochs, total, plan):
             seconds=at.seconds,
             events_per_second=rate,
         )
-        return any([bool(callback(event)) for callback in callbacks])  # a list: each of them is called
+        stop = False
+        for callback in callbacks:
+            # One that failed must not keep the others from leaving the terminal in order.
+            with contextlib.suppress(Exception) if kind == "failed" else contextlib.nullcontext():
+                stop = bool(callback(event)) or stop
+        return stop
 
     return emit
 

@@ -156,7 +156,7 @@ def test_a_write_that_the_disk_refuses_is_one_clear_line_and_the_earlier_one_sta
     done = subprocess.run(
         [sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stderr
+    assert (done.returncode, done.stderr) == (0, "")
     assert "cannot write the checkpoint: File too large; the checkpoint" in done.stdout
     assert done.stdout.count("\n") == 1
     assert os.listdir(tmp_path / "fit") == ["000000001"]

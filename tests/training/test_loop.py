@@ -106,9 +106,9 @@ def test_validation_is_the_weighted_mean_whatever_the_chunks():
         )
         loop("fit", toy.init, toy.step, evaluate)
     exact = np.average(data.y, weights=data.weight)
-    values = [valid["loss"] for valid in seen if valid]
+    values = [valid["loss"] for valid in seen if valid]  # at the epoch and at the end
     np.testing.assert_allclose(values, exact, rtol=1e-5)
-    assert len(values) == 3
+    assert len(values) == 6
 
 
 def test_select_best_returns_the_state_of_the_lowest_validation_loss(tmp_path):
@@ -178,6 +178,20 @@ def test_a_state_that_is_not_finite_is_named_and_never_saved(tmp_path):
         loop("fit", toy.init, step)
 
 
+def test_callbacks_hear_of_a_failure_even_if_one_of_them_fails_too():
+    seen = []
+
+    def fails(event):
+        raise RuntimeError(event.kind)
+
+    with pytest.raises(RuntimeError, match="start"):
+        toy.make_loop(None, [fails])("fit", toy.init, toy.step)
+    loop = toy.make_loop(None, [lambda event: seen.append(event.kind)])
+    with pytest.raises(training.NonFiniteError):
+        loop("fit", toy.init, lambda *args: poisoned(*args, at=2, what="loss"))
+    assert seen == ["start", "failed"]
+
+
 def test_a_validation_loss_that_is_not_finite_stops():
     def evaluate(state, batch, key):
         return {"loss": jnp.nan * state["params"]["b"]}
@@ -245,7 +259,8 @@ def test_even_split_leaves_out_fewer_than_there_are_parts():
 
 
 @pytest.mark.parametrize(
-    "options", [{"batch_size": 0}, {"epochs": 0}, {"steps_per_dispatch": 0}, {"select": "first"}]
+    "options",
+    [{"batch_size": 0}, {"epochs": 0}, {"steps_per_dispatch": 0}, {"eval_batch_size": 0}, {"select": "a"}],
 )
 def test_bad_options_are_refused(options):
     with pytest.raises(InputError, match="expected"):
