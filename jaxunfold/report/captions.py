@@ -1,0 +1,37 @@
+"""What each figure of the report shows, in HTML."""
+
+SPECTRA = (
+    "Truth (grey), reco (dashed) and unfolded events, each normalised to one. The grey band is the "
+    "statistical error of the truth, the orange one that of the unfolded events: the draws of one event "
+    "count as one."
+)
+POSTERIORS = (
+    "Posteriors of the first four events, one row each. Where the truth lies in a single posterior has no "
+    "significance; over all events it must be spread evenly, which the calibration shows."
+)
+CALIBRATION = (
+    "Fraction of events whose truth lies below each quantile of its own posterior (left), and its distance "
+    "from the diagonal (right) with the binomial bands of one and two standard deviations."
+)
+PANELS = (
+    "The same distance, observable by observable. An S means posteriors that are too wide or too narrow, "
+    "an arch a bias."
+)
+CORRELATION = (
+    "Densities of truth and unfolded events (white: less than the weight of one true event), their relative "
+    "deviation where the truth has at least ten events in a bin, and slices."
+)
+RESIDUALS = (
+    "Measured minus truth and draw minus truth, event by event, relative to the truth where marked. "
+    "A draw from a perfect posterior is as far from the truth as another truth with the same "
+    "measurement, not closer."
+)
+MIGRATION = (
+    "Probability of a measured (top) and an unfolded (bottom) value in each bin of the truth; "
+    "the line is the diagonal."
+)
+BALANCE = (
+    "Largest transverse component of the sum of all leaves. What is below 10<sup>−10</sup> is in the "
+    "first bin."
+)
+TRAINING = "Loss of training and validation events over epochs."
