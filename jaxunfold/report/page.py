@@ -125,7 +125,7 @@ def _section(plot: style.Plot, directory: str) -> str:
 
 
 def write_report(
-    directory: str,
+    directory: str | os.PathLike,
     data: Compared,
     metrics: dict,
     title: str,

@@ -62,20 +62,23 @@ def spectrum_edges(data: Compared, name: str, peak: bool = False) -> np.ndarray:
     edges = np.linspace(*view_range(data, name, peak), BINS + 1)
     counts, _ = np.histogram(data.truth[name], edges)
     middle = int(np.searchsorted(np.cumsum(counts), counts.sum() / 2))
-    keep = {middle, 0, BINS}
-    for step, stop in ((1, BINS), (-1, 0)):
-        held = 0
-        for i in range(middle, stop, step):
-            held += counts[i if step > 0 else i - 1]
-            if held >= MIN_EVENTS:
-                keep.add(i + step)
-                held = 0
-        # the last bin takes what is too little for one of its own
-        if held and len(ends := sorted(keep - {middle, stop}, key=lambda x: abs(x - stop))):
-            near = ends[0]
-            if (near - middle) * step > 0:
-                keep.discard(near)
-    return edges[sorted(keep)]
+    # [::-1] walks down: the edges are then counted from the middle too
+    below = _joined(counts[:middle][::-1])
+    above = _joined(counts[middle:])
+    return edges[[middle - i for i in below][::-1] + [middle] + [middle + i for i in above]]
+
+
+def _joined(counts) -> list[int]:
+    """Ends of runs of bins that hold ``MIN_EVENTS`` each; the last run takes the rest."""
+    ends, held = [], 0
+    for i, count in enumerate(counts):
+        held += count
+        if held >= MIN_EVENTS:
+            ends.append(i + 1)
+            held = 0
+    if len(counts):
+        ends = [*ends[:-1], len(counts)]
+    return ends
 
 
 def draw_spectrum(upper, lower, data: Compared, name: str, log: bool = False, peak: bool = False) -> None:
