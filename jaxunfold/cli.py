@@ -101,6 +101,14 @@ def parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None = None) ->
     return args
 
 
+def check_at_least(args: argparse.Namespace, **least: int) -> None:
+    """Refuse numbers below what makes sense, e.g. check_at_least(args, draws=1, seed=0); None passes."""
+    for name, smallest in least.items():
+        value = getattr(args, name)
+        if value is not None and value < smallest:
+            raise InputError(f"--{name}: expected {smallest} or more, found {value}")
+
+
 def run_command(
     body: Callable[[argparse.Namespace], Any],
     parser: argparse.ArgumentParser,

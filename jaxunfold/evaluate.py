@@ -4,6 +4,9 @@ python -m jaxunfold.evaluate --workdir DIR --data FILE --out DIR [--draws K] [--
 """
 
 import os
+from collections.abc import Sequence
+
+import numpy as np
 
 import jaxunfold
 from jaxunfold import cli
@@ -16,18 +19,32 @@ from jaxunfold.train import fingerprint, resolve
 from jaxunfold.training.callbacks import read_metrics
 
 
-def held_out(run: Run, path: str, events: Events) -> Events:
-    """The events of a file that the run was not trained on: its test part if it is the training file.
+def unseen_rows(run: Run, path: str, num_events: int) -> np.ndarray:
+    """Row numbers of a file's events that the run was not trained on: its test part if it is the training file.
 
     Raises: InputError if the run was trained on this file and kept no test part.
     """
     if fingerprint(path) != run.about.get("data"):
-        return events
+        return np.arange(num_events)
     data = run.config.data
-    rows = splits.split(len(events), data.valid, data.test, data.split_seed).test
+    rows = splits.split(num_events, data.valid, data.test, data.split_seed).test
     if not len(rows):
         raise InputError(f"{path}: the run was trained on this file and kept no test events of it")
-    cli.say(f"{path}: the training file, so only its {len(rows)} test events are used")
+    return rows
+
+
+def held_out(runs: Sequence[Run], path: str, events: Events) -> Events:
+    """The events of a file that none of the runs was trained on.
+
+    Raises: InputError if there are fewer than two.
+    """
+    rows = np.arange(len(events))
+    for run in runs:
+        rows = np.intersect1d(rows, unseen_rows(run, path, len(events)))
+    if len(rows) < 2:
+        raise InputError(f"{path}: expected at least 2 events that were not trained on, found {len(rows)}")
+    if len(rows) < len(events):
+        cli.say(f"{path}: the training file, so only its {len(rows)} test events are used")
     return events[rows]
 
 
@@ -38,13 +55,10 @@ def main(argv=None) -> int:
     parser.add_argument("--events", type=int, metavar="N", help="use the first N events")
 
     def body(args):
-        for name, least in (("draws", 1), ("events", 2)):
-            value = getattr(args, name)
-            if value is not None and value < least:
-                raise InputError(f"--{name}: expected {least} or more, found {value}")
+        cli.check_at_least(args, draws=1, events=2, seed=0)
         run = jaxunfold.load(args.workdir)
         path = resolve(args.data)
-        events = held_out(run, path, read(path, require_truth=True))[: args.events]
+        events = held_out([run], path, read(path, require_truth=True))[: args.events]
         history = read_metrics(os.path.join(args.workdir, "metrics.jsonl"))
         title = os.path.basename(os.path.normpath(args.workdir))
         metrics = evaluate(run, events, args.out, args.draws, args.seed, title, history, cli.say)

@@ -63,7 +63,9 @@ def evaluate(
     if events.truth is None:
         raise InputError(f"{events.path or 'events'}: evaluate expected truth/{events.kind}, found none")
     if len(events) < 2:
-        raise InputError(f"{events.path or 'events'}: evaluate expected at least 2 events, found {len(events)}")
+        raise InputError(
+            f"{events.path or 'events'}: evaluate expected at least 2 events, found {len(events)}"
+        )
     folder = Path(cli.check_writable_dir(out))
     begin = time.monotonic()
     unfolded = unfold_with_progress(run, events, num_draws, seed)
@@ -75,7 +77,13 @@ def evaluate(
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=2))
     note("drawing figures")
     write_report(
-        folder, data, metrics, title=title, config_text=config.to_json(run.config), history=history
+        folder,
+        data,
+        metrics,
+        title=title,
+        config_text=config.to_json(run.config),
+        history=history,
+        seed=seed,
     )
     return metrics
 
@@ -103,5 +111,6 @@ def headline(metrics: dict) -> dict[str, str]:
         rows[f"mass {name}"] = (
             f"peak {entry['unfolded_peak']:.2f} (truth {entry['truth_peak']:.2f}) GeV, width {width:+.1%}"
         )
-    rows["draws per second"] = f"{metrics['timing']['draws_per_second']:.3g}"
+    if "timing" in metrics:
+        rows["draws per second"] = f"{metrics['timing']['draws_per_second']:.3g}"
     return rows

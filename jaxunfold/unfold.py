@@ -45,8 +45,7 @@ def main(argv=None) -> int:
     parser.add_argument("--draws", type=int, default=100, metavar="K", help="draws per event")
 
     def body(args):
-        if args.draws < 1:
-            raise InputError(f"--draws: expected 1 or more, found {args.draws}")
+        cli.check_at_least(args, draws=1, seed=0)
         folder = os.path.dirname(os.path.abspath(args.out))
         if os.path.isdir(args.out) or not os.access(folder, os.W_OK):
             raise InputError(f"{args.out}: expected a file in a folder that can be written")

@@ -3,7 +3,7 @@
 import base64
 import html
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -79,7 +79,7 @@ def plan(data: Compared, history: list[dict] | None, seed: int) -> list[tuple[st
         out.append((style.Plot(name, heading, caption), partial(figure, *args)))
 
     for name, panels in spectra.groups(data):
-        add(name, _spectra_heading(data, name), captions.SPECTRA, spectra.spectra_figure, data, panels)
+        add(name, spectra_heading(data, name), captions.SPECTRA, spectra.spectra_figure, data, panels)
     if data.paired:
         ranks = calibration.all_ranks(data, seed)
         add("posteriors", "Single events", captions.POSTERIORS, posteriors.posteriors_figure, data)
@@ -100,7 +100,8 @@ def plan(data: Compared, history: list[dict] | None, seed: int) -> list[tuple[st
     return out
 
 
-def _spectra_heading(data: Compared, name: str) -> str:
+def spectra_heading(data: Compared, name: str) -> str:
+    """Heading of a figure of ``spectra.groups``."""
     node = name.removeprefix("spectra_")
     if data.is_table:
         return f"Spectra of the columns, {int(node) + 1}"
@@ -124,6 +125,35 @@ def _section(plot: style.Plot, directory: str) -> str:
     return f'<section id="{plot.name}"><h2>{plot.heading}</h2><p>{plot.caption}</p>{image}</section>'
 
 
+def draw(planned: Sequence[tuple[style.Plot, Callable]], directory: str) -> tuple[str, str]:
+    """Make and save every figure of a plan; returns its sections and the links to them (HTML)."""
+    os.makedirs(directory, exist_ok=True)
+    sections, links = [], []
+    with style.context():
+        for plot, make in planned:
+            style.save(make(), directory, plot.name)
+            sections.append(_section(plot, directory))
+            links.append(f'<a href="#{plot.name}">{plot.heading}</a>')
+    return "".join(sections), "".join(links)
+
+
+def write_page(directory: str | os.PathLike, title: str, lead: str, links: str, body: str) -> str:
+    """Write DIRECTORY/index.html, whole or not at all; lead, links and body are HTML. Returns its path."""
+    title = html.escape(title)
+    page = (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"<title>{title}</title><style>{CSS}</style></head><body><main>"
+        f"<h1>{title}</h1><p class=lead>{lead}</p><nav>{links}</nav>{body}</main></body></html>\n"
+    )
+    path = os.path.join(directory, "index.html")
+    unfinished = path + ".part"
+    with open(unfinished, "w", encoding="utf-8") as file:
+        file.write(page)
+    os.replace(unfinished, path)
+    return path
+
+
 def write_report(
     directory: str | os.PathLike,
     data: Compared,
@@ -145,16 +175,9 @@ def write_report(
       seed: Of the ranks; that of the metrics gives the same calibration.
     Returns: The path of the page, which has everything inside it.
     """
-    shown = subsample(data)
-    figures = os.path.join(directory, "figures")
-    os.makedirs(figures, exist_ok=True)
-    sections, links = [], []
-    with style.context():
-        for plot, make in plan(shown, history, seed):
-            style.save(make(), figures, plot.name)
-            sections.append(_section(plot, figures))
-            links.append(f'<a href="#{plot.name}">{plot.heading}</a>')
-    lead = f"{metrics['n_events']:,} events, {metrics['draws']:,} draws each, that the network never saw."
+    planned = plan(subsample(data), history, seed)
+    sections, links = draw(planned, os.path.join(directory, "figures"))
+    lead = f"{metrics['n_events']:,} events, {metrics['draws']:,} draws each."
     if not data.paired:
         lead = f"{metrics['n_events']:,} events, one weighted sample of {metrics['draws']:,} for all of them."
     details = "".join(
@@ -163,21 +186,9 @@ def write_report(
         if text
     )
     body = (
-        f"<h1>{html.escape(title)}</h1><p class=lead>{lead}</p><nav>{''.join(links)}</nav>"
         f"<section id=headline><h2>In short</h2>{tables.headline(metrics)}</section>"
         f"<section id=observables><h2>Observables</h2>{tables.observables(metrics, data.units)}</section>"
     )
     if metrics["masses"]:
         body += f"<section id=masses><h2>Mass peaks</h2>{tables.masses(metrics)}</section>"
-    page = (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{html.escape(title)}</title><style>{CSS}</style></head>"
-        f"<body><main>{body}{''.join(sections)}{details}</main></body></html>\n"
-    )
-    path = os.path.join(directory, "index.html")
-    unfinished = path + ".part"
-    with open(unfinished, "w", encoding="utf-8") as file:
-        file.write(page)
-    os.replace(unfinished, path)
-    return path
+    return write_page(directory, title, lead, links, body + sections + details)
