@@ -13,9 +13,9 @@ from jaxunfold.report import calibration, labels, page, spectra, style, tables
 
 LINES = ("-", "--", "-.", ":")
 FIGURES = {
-    "spectra": "Truth (grey) and every method; the ratio to truth with statistical bands, of the truth in grey.",
-    "calibration": "How far the fraction of events with the truth below a quantile of their posterior is from that "
-    "quantile; grey are one and two binomial standard deviations.",
+    "spectra": "Truth (grey) and every method; ratios to truth with bands of one standard deviation.",
+    "calibration": "How far the fraction of events with the truth below a quantile of their posterior is "
+    "from that quantile; grey are one and two binomial standard deviations.",
     "metrics": "The same numbers as in the table, with bootstrap errors over events; smaller is better.",
 }
 
@@ -116,6 +116,7 @@ def metrics_figure(metrics: Mapping[str, dict], names: list[str]):
     axes = figure.subplots(1, len(shown), sharey=True)
     step = 0.6 / max(1, len(metrics))
     for ax, (key, title) in zip(axes, shown.items()):
+        largest = 0.0
         for i, (label, (colour, _)) in enumerate(colours(metrics).items()):
             entries = [metrics[label]["observables"][name] for name in names]
             known = [
@@ -124,12 +125,13 @@ def metrics_figure(metrics: Mapping[str, dict], names: list[str]):
             if not known:
                 continue
             at, value, error = np.array(known).T
+            largest = max(largest, np.max(value + error))
             at = at + (i - (len(metrics) - 1) / 2) * step
             ax.errorbar(value, at, xerr=error, fmt="o", ms=4, color=colour, label=label, lw=1.2)
         for j in range(0, len(names), 2):
             ax.axhspan(j - 0.5, j + 0.5, color=style.TRUTH_FILL, alpha=0.35, lw=0)
         ax.set(xlabel=title, ylim=(len(names) - 0.5, -0.5))
-        ax.set_xlim(left=0)
+        ax.set_xlim(0, 1.05 * largest if largest > 0 else 1)
     axes[0].set_yticks(range(len(names)), [labels.tex(name) for name in names])
     _legend_on_top(figure, axes[-1], len(metrics))
     return figure

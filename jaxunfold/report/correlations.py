@@ -93,4 +93,5 @@ def draw_slices(ax, data: Compared, x: str, y: str, edges) -> None:
     ax.set(xlim=(edges[0], edges[-1]), ylim=(0, 1.2 * max(top, 1e-30)))
     ax.set(xlabel=labels.tex(y, data.units.get(y, "")), ylabel="density in the slice")
     ax.set_title("bands: truth, lines: unfolded")
-    ax.legend(title="slices of " + labels.tex(x, data.units.get(x, "")), title_fontsize=9.5)
+    if ax.get_legend_handles_labels()[0]:
+        ax.legend(title="slices of " + labels.tex(x, data.units.get(x, "")), title_fontsize=9.5)

@@ -10,7 +10,7 @@ from jaxunfold.metrics.compared import Compared
 from jaxunfold.metrics.quantiles import median_and_width, weighted_quantile
 from jaxunfold.report import labels, style
 
-BINS = 40
+BINS, PEAK_BINS = 40, 64
 MIN_EVENTS = 20
 RATIO = (0.72, 1.28)
 
@@ -59,7 +59,7 @@ def view_range(data: Compared, name: str, peak: bool = False) -> tuple[float, fl
 
 def spectrum_edges(data: Compared, name: str, peak: bool = False) -> np.ndarray:
     """Equal bins, joined towards both ends until each has ``MIN_EVENTS`` true events."""
-    edges = np.linspace(*view_range(data, name, peak), BINS + 1)
+    edges = np.linspace(*view_range(data, name, peak), (PEAK_BINS if peak else BINS) + 1)
     counts, _ = np.histogram(data.truth[name], edges)
     middle = int(np.searchsorted(np.cumsum(counts), counts.sum() / 2))
     # [::-1] walks down: the edges are then counted from the middle too
