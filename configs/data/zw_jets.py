@@ -1,11 +1,11 @@
 """pp -> Z W -> (e- e+)(j j) at 13 TeV with initial-state radiation, two to four jets.
 
 The sample of arXiv:2006.06685, section 4: jets by falling pT, zero-padded to four, with the number of jets.
-``configs/data/zw_jets.py:mpi`` adds multi-parton interactions, five to eight times slower.
+``configs/data/zw_jets.py:mpi`` adds multi-parton interactions, some ten times slower.
 
     python -m jaxunfold.simulate --config configs/data/zw_jets.py --events 100000 --seed 1 --out zw_jets.h5
 
-Expected: 68, 24 and 8 per cent of the events have two, three and four or more jets (68, 24, 8 there).
+Expected: 70, 23 and 7 per cent of the events have two, three and four or more jets (68, 24, 8 there).
 """
 
 from ml_collections import ConfigDict
