@@ -2,8 +2,8 @@
 
     python -m jaxunfold.train --config configs/table.py --data FILE [--workdir DIR]
 
-needs a table file: ``truth/table`` [n, d] and ``reco/table`` [n, r], ten events or more, tens of thousands for a
-good unfolding. One is written so:
+needs a file with ``truth/table`` [n, d] and ``reco/table`` [n, r], ten events or more, tens of thousands for
+a good unfolding. One is written so:
 
     import numpy as np
     from jaxunfold.data.events import Events, write

@@ -72,13 +72,13 @@ def compare(
     """Unfold the same events with every run; write comparison.json, index.html and figures into ``out``.
 
     Args:
-      runs: {label: trained run}. events: Events with truth, which no run was trained on.
+      runs: {label: trained run}, which ``check_alike`` let pass.
+      events: Events with truth, which no run was trained on.
       num_draws: Draws per event. seed: Of the draws and of everything random in the metrics.
     Returns: The contents of comparison.json: {"n_events", "draws", "seed", "runs": {label: metrics}}, the
       metrics as in metrics.json.
-    Raises: InputError if the runs unfold to different things, or the events do not fit one of them.
+    Raises: InputError if the events do not fit one of the runs.
     """
-    check_alike(runs)
     folder = Path(cli.check_writable_dir(out))
     lined_up = []
     for label, run in runs.items():
@@ -122,7 +122,9 @@ def main(argv=None) -> int:
     def body(args):
         cli.check_at_least(args, draws=1, events=2, seed=0)
         runs = {label: jaxunfold.load(folder) for label, folder in labels_of(args.workdirs).items()}
+        check_alike(runs)
         path = resolve(args.data)
+        cli.check_writable_dir(args.out)
         events = held_out(list(runs.values()), path, read(path, require_truth=True))[: args.events]
         result = compare(runs, events, args.out, args.draws, args.seed)
         print_summary(result["runs"], {"report": os.path.join(args.out, "index.html")})

@@ -20,7 +20,7 @@ from jaxunfold.training.callbacks import read_metrics
 
 
 def unseen_rows(run: Run, path: str, num_events: int) -> np.ndarray:
-    """Row numbers of a file's events that the run was not trained on: its test part if it is the training file.
+    """Rows of a file that the run was not trained on: its test part if it is the training file.
 
     Raises: InputError if the run was trained on this file and kept no test part.
     """
@@ -58,6 +58,7 @@ def main(argv=None) -> int:
         cli.check_at_least(args, draws=1, events=2, seed=0)
         run = jaxunfold.load(args.workdir)
         path = resolve(args.data)
+        cli.check_writable_dir(args.out)
         events = held_out([run], path, read(path, require_truth=True))[: args.events]
         history = read_metrics(os.path.join(args.workdir, "metrics.jsonl"))
         title = os.path.basename(os.path.normpath(args.workdir))

@@ -196,16 +196,25 @@ def assemble(config, problem, fitted, state=None, total_steps: int = 1, about: d
 
 
 def save_setup(workdir: str | os.PathLike, run: Run) -> None:
-    """Write what is known before training: config.json, problem.json, preprocessing.npz."""
+    """Write what is known before training: config.json, preprocessing.npz and, last, problem.json.
+
+    Each is there whole or not at all: a restart after a kill must be able to read them.
+    """
     folder = Path(workdir)
-    (folder / "config.json").write_text(configs.to_json(run.config))
-    record = {"problem": run.problem._asdict(), "about": run.about}
-    (folder / "problem.json").write_text(json.dumps(record, indent=2))
+    _write_text(folder / "config.json", configs.to_json(run.config))
     arrays = {**run.fitted.quantiles._asdict()}
     arrays |= {"feature_mean": run.fitted.feature_mean, "feature_scale": run.fitted.feature_scale}
     with open(folder / "preprocessing.npz.tmp", "wb") as file:
         np.savez(file, **{name: np.asarray(value) for name, value in arrays.items()})
     os.replace(folder / "preprocessing.npz.tmp", folder / "preprocessing.npz")
+    record = {"problem": run.problem._asdict(), "about": run.about}
+    _write_text(folder / "problem.json", json.dumps(record, indent=2))
+
+
+def _write_text(path: Path, text: str) -> None:
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(text)
+    os.replace(temporary, path)
 
 
 def load_setup(workdir: str | os.PathLike) -> Run:

@@ -95,7 +95,6 @@ def train(config: ConfigDict, workdir: str, title: str = "") -> dict:
     """Train, or go on where an earlier start left off; returns the metrics on the test events."""
     begin = time.monotonic()
     folder = Path(cli.check_writable_dir(workdir))
-    cli.say(f"reading {config.data.path}")
     run, source, valid, test = prepare(config, resolve(config.data.path))
     refuse_another(folder, run)
     runs.save_setup(folder, run)

@@ -21,7 +21,8 @@ from jaxunfold.types import Unfolded
 def write_draws(path: str, run: Run, unfolded: Unfolded, weight, attrs: dict) -> None:
     """Write samples [n, k, ...], log_weights [n, k] and the events' weight, atomically.
 
-    Datasets: samples/momenta (attr labels) or samples/table (attrs names, units), log_weights, member, weight.
+    Datasets: samples/momenta (attr labels) or samples/table (attrs names, units), log_weights, member,
+    weight.
     """
     momenta = run.problem.kind == "momenta"
     temporary = f"{path}.tmp"
@@ -46,9 +47,9 @@ def main(argv=None) -> int:
 
     def body(args):
         cli.check_at_least(args, draws=1, seed=0)
-        folder = os.path.dirname(os.path.abspath(args.out))
-        if os.path.isdir(args.out) or not os.access(folder, os.W_OK):
-            raise InputError(f"{args.out}: expected a file in a folder that can be written")
+        if os.path.isdir(args.out):
+            raise InputError(f"{args.out}: expected a file to write, found a directory")
+        cli.check_writable_dir(os.path.dirname(os.path.abspath(args.out)))
         run = jaxunfold.load(args.workdir)
         events = run.events(read(resolve(args.data)))
         unfolded = unfold_with_progress(run, events, args.draws, args.seed)

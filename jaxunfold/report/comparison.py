@@ -162,7 +162,7 @@ def table(metrics: Mapping[str, dict], names: list[str], units: Mapping[str, str
             ("width_ratio", "width, unfolded / truth"),
         ):
             row(
-                f"{labels.web(f'm_{mass}')}, {what}",
+                f"{labels.web(mass)}, {what}",
                 lambda m, k=key, x=mass: m["masses"].get(x, {}).get(k),
                 lambda m, k=key, x=mass: m["masses"].get(x, {}).get("stat_error", {}).get(k),
             )
