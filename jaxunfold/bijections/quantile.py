@@ -51,8 +51,8 @@ def fit_quantiles(x: np.ndarray, weight: np.ndarray | None = None, spacing: floa
             raise ValueError(f"coordinate {i}: expected at least two values, found only {values[0]:g}")
         cumulative = np.maximum.accumulate(np.cumsum(weight[order]) - 0.5 * weight[order]) / np.sum(weight)
         knots = np.interp(norm.cdf(scores), cumulative, values)
-        # repeated values would make a vertical step: knots stay apart by a hair of the range
-        gap = 1e-5 * (values[-1] - values[0])
+        # repeated values would make a vertical step: knots stay apart by a hair of the range, seen in float32
+        gap = max(1e-5 * (values[-1] - values[0]), 4 * np.spacing(np.float32(np.max(np.abs(values)))))
         knots = np.maximum.accumulate(knots + gap * np.arange(len(knots))) - gap * 0.5 * len(knots)
         xs.append(knots)
         zs.append(scores)

@@ -53,7 +53,8 @@ def _sizes(theta, bound, min_size):
     sizes = 2 * bound * (min_size + (1 - min_size * k) * jax.nn.softmax(theta, axis=-1))
     # a product with a triangular matrix, since a cumulative sum of eight numbers is slow to compile and run
     left = jnp.triu(jnp.ones((k, k), theta.dtype), 1)
-    return sizes, sizes @ left - bound
+    # in full precision: a GPU's default of ten bits would tear the bins apart at their knots
+    return sizes, jnp.matmul(sizes, left, precision=jax.lax.Precision.HIGHEST) - bound
 
 
 def spline(

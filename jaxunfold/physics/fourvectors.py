@@ -49,7 +49,8 @@ def from_ptetaphim(pt, eta, phi, m=0.0) -> Float[Array, "*n 4"]:
     """Four-vector from transverse momentum, pseudorapidity, azimuth and mass."""
     pz = pt * jnp.sinh(eta)
     energy = jnp.sqrt((pt * jnp.cosh(eta)) ** 2 + m**2)
-    return jnp.stack([energy, pt * jnp.cos(phi), pt * jnp.sin(phi), pz], axis=-1)
+    components = (energy, pt * jnp.cos(phi), pt * jnp.sin(phi), pz)
+    return jnp.stack(jnp.broadcast_arrays(*components), axis=-1)
 
 
 def wrap_angle(angle: Float[Array, "*n"]) -> Float[Array, "*n"]:

@@ -84,9 +84,13 @@ def build_tree(
     for name in masses:
         if name not in labels:
             raise InputError(f"coordinates.masses: expected leaves among {tuple(labels)}, found {name!r}")
+    for name in resonances:
+        above = name
+        for _ in resonances:
+            above = parents.get(above, "")
+            if above == name:
+                raise InputError(f"coordinates.resonances: {name!r} is below itself; expected a tree, found a cycle")
     roots = [node for node in (*resonances, *labels) if node not in parents]
-    if not roots:
-        raise InputError("coordinates.resonances: every node has a parent; expected a tree, found a cycle")
     if recoil is not None:
         if recoil not in roots or len(roots) < 2:
             raise InputError(f"coordinates.recoil: expected one of several roots {roots}, found {recoil!r}")

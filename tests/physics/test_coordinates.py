@@ -1,0 +1,68 @@
+"""Coordinates by name: momenta, columns, measured coordinates, refusals."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxunfold.errors import InputError
+from jaxunfold.physics.coordinates import build_coordinates
+
+RESONANCES = {"ll": ("e-", "e+"), "jj": ("q1", "q2")}
+RECO = {"e-": "e-", "e+": "e+", "q1": "j1", "q2": "j2"}
+
+
+def test_momenta_are_the_papers(zw_events):
+    c = build_coordinates("momenta", zw_events.truth_names, zw_events.reco_names)
+    assert c.names[:4] == ("px_e-", "py_e-", "pz_e-", "px_e+")
+    x, log_det = c.encode(jnp.asarray(zw_events.truth[0]))
+    np.testing.assert_array_equal(x, zw_events.truth[0, :, 1:].ravel())
+    assert log_det == 0
+    np.testing.assert_allclose(c.decode(x), zw_events.truth[0], rtol=1e-6)
+    np.testing.assert_array_equal(c.measure(jnp.asarray(zw_events.reco[0])), zw_events.reco[0, :, 1:].ravel())
+
+
+def test_momenta_with_masses():
+    c = build_coordinates("momenta", ("t",), ("t",), masses={"t": 12.0})
+    np.testing.assert_allclose(c.decode(jnp.asarray([3.0, 4.0, 0.0])), [[13.0, 3.0, 4.0, 0.0]], rtol=1e-6)
+
+
+def test_measured_coordinates_are_those_of_the_named_objects(zw_events):
+    """The same event with its reco objects in another order measures the same."""
+    options = {"resonances": RESONANCES, "decays": {"ll": "lab"}, "recoil": "jj", "reco": RECO}
+    c = build_coordinates("resonance", zw_events.truth_names, zw_events.reco_names, **options)
+    turned = build_coordinates("resonance", zw_events.truth_names, ("j2", "j1", "e+", "e-"), **options)
+    reco = jnp.asarray(zw_events.reco[:50])
+    measured = jax.vmap(c.measure)(reco)
+    np.testing.assert_allclose(jax.vmap(turned.measure)(reco[:, ::-1]), measured, rtol=1e-6)
+    truth, _ = jax.vmap(c.encode)(jnp.asarray(zw_events.truth[:50]))
+    i = c.names.index("eta_e-")
+    assert np.max(np.abs(measured[:, i] - truth[:, i])) < 0.1
+    assert "without px and py of q2" in c.measure_of
+
+
+def test_columns():
+    c = build_coordinates("columns", ("a", "b"), ("ra", "rb"), reco={"b": "ra"})
+    row = jnp.asarray([1.0, 2.0])
+    np.testing.assert_array_equal(c.encode(row)[0], row)
+    np.testing.assert_array_equal(c.decode(row), row)
+    np.testing.assert_array_equal(c.measure(jnp.asarray([7.0, 8.0])), [0.0, 7.0])
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "message"),
+    [
+        ("polar", {}, "coordinates.kind: expected one of momenta, resonance, columns, found 'polar'"),
+        ("momenta", {"width": 1}, "'momenta' does not take these options"),
+        ("momenta", {"reco": {"e-": "mu"}}, "expected a leaf of .* found 'e-': 'mu'"),
+        ("columns", {"reco": {"e-": "mu"}}, "expected a truth column of .* found 'e-': 'mu'"),
+    ],
+)
+def test_refusals(kind, options, message):
+    with pytest.raises(InputError, match=message):
+        build_coordinates(kind, ("e-", "e+"), ("e-", "e+"), **options)
+
+
+def test_too_few_reco_objects():
+    with pytest.raises(InputError, match="expected a reco object for each of"):
+        build_coordinates("momenta", ("a", "b", "c"), ("j1", "j2"))

@@ -1,0 +1,99 @@
+"""What the network is shown: closed forms, invariance about the beam, absent objects."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxunfold.errors import InputError
+from jaxunfold.physics import fourvectors as fv
+from jaxunfold.physics.features import build_features
+
+LABELS = ("e-", "e+", "j1", "j2", "j3")
+OPTIONS = {"axis": ("e-", "e+"), "pairs": {"ll": ("e-", "e+"), "jj": ("j1", "j2")}}
+NONE = jnp.zeros(0)
+
+
+@pytest.fixture(scope="module")
+def events():
+    rng = np.random.default_rng(0)
+    pt, eta, phi = (
+        rng.gamma(3, 20, (50, 5)) + 1,
+        rng.normal(size=(50, 5)),
+        rng.uniform(-np.pi, np.pi, (50, 5)),
+    )
+    mass = np.array([0, 0, 5, 8, 10]) * np.ones((50, 1))
+    return jnp.asarray(
+        fv.from_ptetaphim(jnp.asarray(pt), jnp.asarray(eta), jnp.asarray(phi), mass), jnp.float32
+    )
+
+
+@pytest.fixture(scope="module")
+def kinematics():
+    features = build_features("kinematics", LABELS, **OPTIONS)
+    return features, jax.jit(jax.vmap(features.apply, (0, 0, None)))
+
+
+def test_kinematics_in_numbers(events, kinematics):
+    features, apply = kinematics
+    out = dict(zip(features.names, apply(events, jnp.ones((50, 5), bool), NONE).T, strict=True))
+    z = events[:, 0] + events[:, 1]
+    np.testing.assert_allclose(out["log_pt_j1"], jnp.log(fv.pt(events[:, 2])), rtol=1e-5)
+    np.testing.assert_allclose(out["eta_e-"], fv.eta(events[:, 0]), rtol=1e-5)
+    np.testing.assert_allclose(out["sin_phi_j2"], jnp.sin(fv.phi(events[:, 3]) - fv.phi(z)), atol=1e-5)
+    np.testing.assert_allclose(out["relative_mass_j3"], jnp.log1p(10 / fv.pt(events[:, 4])), rtol=1e-2)
+    np.testing.assert_allclose(out["log_m_ll"], jnp.log(fv.mass(z)), atol=1e-3)
+    np.testing.assert_allclose(out["log_pt_ll"], jnp.log(fv.pt(z)), rtol=1e-4)
+    np.testing.assert_allclose(out["y_ll"], fv.rapidity(z), atol=1e-4)
+    np.testing.assert_allclose(out["cos_phi_ll"], 1.0, rtol=1e-5)
+    np.testing.assert_array_equal(out["present_j3"], 1.0)
+
+
+def test_invariant_under_rotations_about_the_beam(events, kinematics):
+    _, apply = kinematics
+    c, s = np.cos(2.1), np.sin(2.1)
+    turn = jnp.asarray([[1, 0, 0, 0], [0, c, -s, 0], [0, s, c, 0], [0, 0, 0, 1]], jnp.float32)
+    mask = jnp.ones((50, 5), bool)
+    # a leading mass of rounding, sqrt(1e-7), is what a massless object's float32 energy leaves
+    np.testing.assert_allclose(apply(events @ turn.T, mask, NONE), apply(events, mask, NONE), atol=2e-3)
+
+
+def test_absent_objects_show_nothing(events, kinematics):
+    """What stands in the padding does not matter, and every value and gradient stays finite."""
+    features, apply = kinematics
+    mask = jnp.asarray(np.tile([True, True, True, False, False], (50, 1)))
+    zero, junk = events * mask[..., None], jnp.where(mask[..., None], events, 1e3)
+    out = apply(zero, mask, NONE)
+    np.testing.assert_array_equal(out, apply(junk, mask, NONE))
+    absent = [i for i, name in enumerate(features.names) if name.endswith(("_j2", "_j3", "_jj"))]
+    np.testing.assert_array_equal(out[:, np.array(absent)], 0.0)
+    gradient = jax.vmap(jax.grad(lambda *a: jnp.sum(features.apply(*a))), (0, 0, None))(zero, mask, NONE)
+    assert np.isfinite(out).all()
+    assert np.isfinite(gradient).all()
+    np.testing.assert_array_equal(gradient[:, 3:], 0.0)
+
+
+def test_four_momenta_and_table():
+    reco, mask = jnp.arange(8.0).reshape(2, 4), jnp.asarray([True, False])
+    features = build_features("four_momenta", ("a", "b"), ("met_px",))
+    assert features.names == ("e_a", "px_a", "py_a", "pz_a", "e_b", "px_b", "py_b", "pz_b", "met_px")
+    np.testing.assert_array_equal(features.apply(reco, mask, jnp.asarray([9.0])), [0, 1, 2, 3, 0, 0, 0, 0, 9])
+    features = build_features("table", ("a", "b"), ("c",))
+    assert features.names == ("a", "b", "c")
+    np.testing.assert_array_equal(
+        features.apply(jnp.asarray([1.0, 2.0]), None, jnp.asarray([3.0])), [1, 2, 3]
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "message"),
+    [
+        ("images", {}, "features.kind: expected one of four_momenta, kinematics, table, found 'images'"),
+        ("kinematics", {"axis": ("mu",)}, "expected reco objects among .* found 'mu'"),
+        ("kinematics", {"pairs": {"x": ("e-", "mu")}}, "found 'mu'"),
+        ("table", {"axis": ()}, "'table' does not take these options"),
+    ],
+)
+def test_refusals(kind, options, message):
+    with pytest.raises(InputError, match=message):
+        build_features(kind, LABELS, **options)
