@@ -82,7 +82,7 @@ def make_spec(
 
     return Spec(
         len(pipeline.coordinates.names),
-        len(pipeline.features.names),
+        len(preprocess.feature_names(pipeline)),
         pipeline.coordinates.names,
         physical,
         bool(pipeline.relative.any()),

@@ -13,16 +13,27 @@ Key = jax.Array
 """A typed key, as made by ``jax.random.key``."""
 
 
+class Anchor(NamedTuple):
+    """The point that truth coordinates are taken relative to.
+
+    x: coordinates of the measured event, or of a fit to it; zero where a coordinate is absolute. [n, d].
+    frame: matrix applied to the difference, [n, d, d]; None for the identity.
+    """
+
+    x: Float[Array, "*n d"]
+    frame: Float[Array, "*n d d"] | None = None
+
+
 class Reco(NamedTuple):
     """Measured events as a network sees them.
 
     features: standardised inputs of the condition network, [n, r].
-    anchor: the measured value of each truth coordinate, [n, d], zero where a coordinate is absolute.
+    anchor: what the truth coordinates are relative to; None where a network needs no more than features.
     mask: which objects are present, [n, n_reco]; None where every event has them all.
     """
 
     features: Float[Array, "*n r"]
-    anchor: Float[Array, "*n d"] | None = None
+    anchor: Anchor | None = None
     mask: Bool[Array, "*n m"] | None = None
 
 

@@ -1,7 +1,7 @@
 """From events to what networks see and back: a bijection per event, fitted on the training part alone.
 
-truth -> coordinates -> (minus the measured ones, where relative) -> standard normal by quantiles, or standardised;
-reco -> features -> standardised. The fitted numbers are a pytree that is saved with the state.
+truth -> coordinates -> relative to the measured event, where asked -> standard normal by quantiles, or
+standardised; reco -> features -> standardised. The fitted numbers are a pytree that is saved with the state.
 """
 
 import dataclasses
@@ -17,33 +17,39 @@ from jaxunfold.bijections import quantile
 from jaxunfold.data.events import Events, concatenate
 from jaxunfold.errors import InputError
 from jaxunfold.physics import fourvectors as fv
+from jaxunfold.physics import kinematic_fit as kf
 from jaxunfold.physics.coordinates import Coordinates, build_coordinates
 from jaxunfold.physics.features import Features, build_features
 from jaxunfold.physics.symmetries import reflect
-from jaxunfold.types import Batch, Reco
+from jaxunfold.types import Anchor, Batch, Reco
 
 CHUNK = 65536
-SCALINGS = ("quantile", "standard")
+SCALINGS = {"quantile": quantile.fit_quantiles, "standard": quantile.fit_standard}
+REFERENCES = ("measured", "fit")
 
 
 class Pipeline(NamedTuple):
     """The fixed part of the preprocessing, as the config describes it.
 
-    relative: 1 for coordinates taken relative to the measured event, [d]. scaling: "quantile" or "standard".
+    relative: whether each coordinate is taken relative to the measured event, [d].
+    reference: "measured", the same coordinate of the measured event, or "fit", a kinematic fit to it.
+    scaling: a key of ``SCALINGS``.
     """
 
     coordinates: Coordinates
     features: Features
     relative: np.ndarray
+    reference: str
     scaling: str
 
 
 class Fitted(NamedTuple):
-    """The fitted part: quantile knots (for "standard" two knots, a straight line) and feature moments [r]."""
+    """The fitted part: coordinate quantiles, feature moments [r], and the resolution that a fit assumes."""
 
     quantiles: quantile.Quantiles
     feature_mean: Array
     feature_scale: Array
+    resolution: kf.Resolution | None = None
 
 
 def build_pipeline(
@@ -53,6 +59,7 @@ def build_pipeline(
     coordinates: dict,
     features: dict,
     relative: Sequence[str] = (),
+    reference: str = "measured",
     scaling: str = "quantile",
 ) -> Pipeline:
     """The preprocessing that a config describes.
@@ -61,6 +68,7 @@ def build_pipeline(
       truth_names, reco_names, extra_names: As in the event file.
       coordinates, features: Options of ``build_coordinates`` and ``build_features``.
       relative: Names of the coordinates to take relative to the measured event; ("all",) for every one.
+      reference: "measured" or "fit" (see ``physics.kinematic_fit``; the pulls then become features).
       scaling: "quantile" (Gaussian by training quantiles) or "standard" (zero mean, unit width).
     Raises: InputError naming the option that does not fit.
     """
@@ -68,10 +76,21 @@ def build_pipeline(
     chosen = set(coords.names) if "all" in relative else set(relative)
     if unknown := sorted(chosen - set(coords.names)):
         raise InputError(f"relative: expected coordinates among {coords.names}, found {unknown[0]!r}")
-    if scaling not in SCALINGS:
-        raise InputError(f"scaling: expected one of {SCALINGS}, found {scaling!r}")
+    for name, value, known in (("scaling", scaling, tuple(SCALINGS)), ("reference", reference, REFERENCES)):
+        if value not in known:
+            raise InputError(f"{name}: expected one of {known}, found {value!r}")
+    if reference == "fit" and (coords.matched is None or not chosen):
+        raise InputError("reference: 'fit' needs relative coordinates along a decay tree or momenta")
     feats = build_features(labels=reco_names, extra=extra_names, **features)
-    return Pipeline(coords, feats, np.array([n in chosen for n in coords.names], np.float32), scaling)
+    return Pipeline(coords, feats, np.array([n in chosen for n in coords.names]), reference, scaling)
+
+
+def feature_names(p: Pipeline) -> tuple[str, ...]:
+    """Names of the network's inputs, [r]."""
+    pulls = 0
+    if p.reference == "fit":
+        pulls = 3 * len(p.coordinates.matched)
+    return p.features.names + tuple(f"pull_{i}" for i in range(pulls))
 
 
 def _arrays(events: Events):
@@ -84,45 +103,94 @@ def _arrays(events: Events):
 
 def _apply_in_chunks(fn, *arrays):
     """vmap and jit over the leading axis in pieces of one size, so that memory and compilations stay bounded."""
-    n = len(arrays[0])
+    n = len(jax.tree.leaves(arrays)[0])
     size = min(CHUNK, max(n, 1))
+    compiled = jax.jit(jax.vmap(fn))
     pieces = []
     for start in range(0, n, size):
-        part = [a[start : start + size] for a in arrays]
-        pad = size - len(part[0])
-        part = [np.concatenate([a, np.repeat(a[-1:], pad, axis=0)]) if pad else a for a in part]
-        pieces.append(jax.tree.map(lambda x, pad=pad: np.asarray(x)[: size - pad], fn(*part)))
+        part = jax.tree.map(lambda a, s=start: a[s : s + size], arrays)
+        pad = size - len(jax.tree.leaves(part)[0])
+        if pad:
+            part = jax.tree.map(lambda a, pad=pad: np.concatenate([a, np.repeat(a[-1:], pad, axis=0)]), part)
+        pieces.append(jax.tree.map(lambda x, pad=pad: np.asarray(x)[: size - pad], compiled(*part)))
     return jax.tree.map(lambda *x: np.concatenate(x), *pieces)
 
 
-def _raw(p: Pipeline, reco, mask, extra):
+def _anchor(p: Pipeline, resolution: kf.Resolution | None, reco: Array) -> tuple[Anchor, Array]:
+    """What one event's coordinates are relative to, and the pulls of the fit, [0] without one."""
+    coords = p.coordinates
+    if not p.relative.any():
+        return Anchor(jnp.zeros(len(coords.names))), jnp.zeros(0)
+    start = coords.measure(reco)
+    if p.reference == "measured":
+        return Anchor(jnp.where(p.relative, start, 0.0)), jnp.zeros(0)
+    result = kf.kinematic_fit(coords.decode, start, kf.measured(reco[coords.matched]), resolution)
+    return Anchor(result.x, kf.whitening(result.curvature, p.relative)), result.pulls
+
+
+def _raw(p: Pipeline, resolution, reco, mask, extra):
     """Features and anchor of one measured event, not yet standardised."""
-    anchor = jnp.zeros(len(p.coordinates.names))
-    if p.relative.any():
-        anchor = jnp.where(p.relative > 0, p.coordinates.measure(reco), 0.0)
-    return p.features.apply(reco, mask, extra), anchor
+    anchor, pulls = _anchor(p, resolution, reco)
+    # a leg far off its measurement would be far outside what the network ever sees
+    return jnp.concatenate([p.features.apply(reco, mask, extra), jnp.arcsinh(pulls)]), anchor
+
+
+def _relative(p: Pipeline, truth: Array, anchor: Anchor) -> tuple[Array, Array]:
+    x, log_det = p.coordinates.encode(truth)
+    delta = x - anchor.x
+    delta = jnp.where(np.array(p.coordinates.periodic), fv.wrap_angle(delta), delta)
+    if anchor.frame is None:
+        return delta, log_det
+    # the frame is triangular up to the order of the coordinates, so its diagonal is its determinant
+    log_scale = jnp.sum(jnp.log(jnp.diagonal(anchor.frame)))
+    return jnp.where(p.relative, anchor.frame @ delta, x), log_det + log_scale
+
+
+def _absolute(p: Pipeline, v: Array, anchor: Anchor) -> Array:
+    delta = v
+    if anchor.frame is not None:
+        # unbatched over draws, so that each event's matrix is inverted once
+        delta = jnp.linalg.inv(anchor.frame) @ jnp.where(p.relative, v, v - anchor.x)
+    x = anchor.x + delta
+    return jnp.where(np.array(p.coordinates.periodic), fv.wrap_angle(x), x)
+
+
+def fit_resolution(p: Pipeline, events: Events) -> kf.Resolution | None:
+    """The resolution that the kinematic fit assumes, from training events; None where there is no fit."""
+    if p.reference != "fit":
+        return None
+
+    def one(truth, reco):
+        seen = kf.measured(reco[p.coordinates.matched])
+        return kf.difference(seen, kf.measured(truth)), p.coordinates.encode(truth)[0]
+
+    reco, _, _ = _arrays(events)
+    residuals, x = _apply_in_chunks(one, np.asarray(events.truth, np.float32), reco)
+    _refuse_nonfinite(events, x, p.coordinates.names)
+    return kf.fit_resolution(residuals, x, ~p.relative)
 
 
 def fit(p: Pipeline, events: Events) -> Fitted:
     """Fit the preprocessing on training events.
 
-    Raises: InputError if a coordinate or feature is not finite ("row 17: log_m_ll is nan").
+    Raises: InputError if a coordinate or feature is not finite ("row 17: log_m_ll is nan") or constant.
     """
-    raw, anchor = _apply_in_chunks(jax.jit(jax.vmap(lambda *a: _raw(p, *a))), *_arrays(events))
+    resolution = fit_resolution(p, events)
+    raw, anchor = _apply_in_chunks(lambda *a: _raw(p, resolution, *a), *_arrays(events))
     truth = np.asarray(events.truth, np.float32)
-    x, _ = _apply_in_chunks(jax.jit(jax.vmap(lambda t, a: _relative(p, t, a))), truth, anchor)
+    x, _ = _apply_in_chunks(lambda t, a: _relative(p, t, a), truth, anchor)
     _refuse_nonfinite(events, x, p.coordinates.names)
-    _refuse_nonfinite(events, raw, p.features.names)
+    _refuse_nonfinite(events, raw, feature_names(p))
+    for i, name in enumerate(p.coordinates.names):
+        if np.ptp(x[:, i]) == 0:
+            raise InputError(f"{events.path or 'events'}: expected a {name} that varies, found only {x[0, i]:g}")
     weight = np.ones(len(x)) if events.weight is None else np.asarray(events.weight, np.float64)
     mean = np.average(raw, axis=0, weights=weight)
     scale = np.sqrt(np.maximum(np.average((raw - mean) ** 2, axis=0, weights=weight), 0.0))
     # a feature that never varies (a mask that is always set) carries nothing and stays zero
     scale = np.where(scale > 1e-6 * (1 + np.abs(mean)), scale, 1e6)
-    if p.scaling == "quantile":
-        quantiles = quantile.fit_quantiles(x, weight)
-    else:
-        quantiles = quantile.fit_standard(x, weight)
-    return Fitted(quantiles, jnp.asarray(mean, jnp.float32), jnp.asarray(scale, jnp.float32))
+    quantiles = SCALINGS[p.scaling](x, weight)
+    return Fitted(quantiles, jnp.asarray(mean, jnp.float32), jnp.asarray(scale, jnp.float32), resolution)
 
 
 def _refuse_nonfinite(events, values, names):
@@ -130,42 +198,31 @@ def _refuse_nonfinite(events, values, names):
     if len(bad):
         row, column = bad[0]
         where = events.path or "events"
-        raise InputError(
-            f"{where}: row {row}: expected a finite {names[column]}, found {values[row, column]}"
-        )
+        raise InputError(f"{where}: row {row}: expected a finite {names[column]}, found {values[row, column]}")
 
 
-def _relative(p: Pipeline, truth, anchor):
-    x, log_det = p.coordinates.encode(truth)
-    x = x - anchor
-    periodic = np.array(p.coordinates.periodic)
-    return jnp.where(periodic, fv.wrap_angle(x), x), log_det
-
-
-def encode_truth(p: Pipeline, fitted: Fitted, truth: Array, anchor: Array) -> tuple[Array, Array]:
+def encode_truth(p: Pipeline, fitted: Fitted, truth: Array, anchor: Anchor) -> tuple[Array, Array]:
     """Standardised truth [d] of one event and log|dz/dtruth| (the measure is ``p.coordinates.measure_of``)."""
     x, log_det = _relative(p, truth, anchor)
     z, log_derivative = quantile.to_normal(fitted.quantiles, x)
     return z, log_det + jnp.sum(log_derivative)
 
 
-def decode_truth(p: Pipeline, fitted: Fitted, z: Float[Array, " d"], anchor: Float[Array, " d"]) -> Array:
+def decode_truth(p: Pipeline, fitted: Fitted, z: Float[Array, " d"], anchor: Anchor) -> Array:
     """Truth of one event in physical units from its standardised coordinates: the inverse of ``encode_truth``."""
-    x = quantile.from_normal(fitted.quantiles, z)[0] + anchor
-    periodic = np.array(p.coordinates.periodic)
-    return p.coordinates.decode(jnp.where(periodic, fv.wrap_angle(x), x))
+    return p.coordinates.decode(_absolute(p, quantile.from_normal(fitted.quantiles, z)[0], anchor))
 
 
 def encode_reco(p: Pipeline, fitted: Fitted, events: Events) -> Reco:
     """Measured events [n] as a network sees them; numpy arrays, in chunks."""
-    reco, mask, extra = _arrays(events)
 
     def one(*event):
-        features, anchor = _raw(p, *event)
+        features, anchor = _raw(p, fitted.resolution, *event)
         return (features - fitted.feature_mean) / fitted.feature_scale, anchor
 
-    features, anchor = _apply_in_chunks(jax.jit(jax.vmap(one)), reco, mask, extra)
-    _refuse_nonfinite(events, features, p.features.names)
+    reco, mask, extra = _arrays(events)
+    features, anchor = _apply_in_chunks(one, reco, mask, extra)
+    _refuse_nonfinite(events, features, feature_names(p))
     return Reco(features, anchor, None if events.mask is None else mask)
 
 
@@ -177,8 +234,8 @@ def encode(p: Pipeline, fitted: Fitted, events: Events) -> Batch:
     if events.truth is None:
         raise InputError(f"{events.path or 'events'}: expected a truth dataset, found none")
     reco = encode_reco(p, fitted, events)
-    one = jax.jit(jax.vmap(lambda t, a: encode_truth(p, fitted, t, a)))
-    z, _ = _apply_in_chunks(one, np.asarray(events.truth, np.float32), reco.anchor)
+    truth = np.asarray(events.truth, np.float32)
+    z, _ = _apply_in_chunks(lambda t, a: encode_truth(p, fitted, t, a), truth, reco.anchor)
     _refuse_nonfinite(events, z, p.coordinates.names)
     weight = np.ones(len(z)) if events.weight is None else np.asarray(events.weight)
     return Batch(z, reco, (weight / np.mean(weight)).astype(np.float32))

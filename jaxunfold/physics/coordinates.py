@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import jax.numpy as jnp
+from jaxtyping import Array
 
 from jaxunfold.errors import InputError
 from jaxunfold.physics import resonance
@@ -21,6 +22,7 @@ class Coordinates(NamedTuple):
     encode: truth -> (x [d], log|dx/dtruth|). decode: x [d] -> truth.
     measure: reco -> the same coordinates of the measured event [d], or None where there is no such thing.
     measure_of: what the density of ``log_prob`` is with respect to, in words.
+    matched: position of the reco object that measures each truth particle, [p]; None for tables.
     """
 
     names: tuple[str, ...]
@@ -29,6 +31,7 @@ class Coordinates(NamedTuple):
     decode: Callable
     measure: Callable | None
     measure_of: str
+    matched: Array | None = None
 
 
 def momenta(labels: Sequence[str], reco_labels: Sequence[str], masses: Mapping[str, float] | None = None, reco=None):
@@ -49,7 +52,7 @@ def momenta(labels: Sequence[str], reco_labels: Sequence[str], masses: Mapping[s
 
     names = tuple(f"{c}_{label}" for label in labels for c in ("px", "py", "pz"))
     words = "the three-momenta of all truth particles, GeV^-3 each"
-    return Coordinates(names, (False,) * len(names), encode, decode, measure, words)
+    return Coordinates(names, (False,) * len(names), encode, decode, measure, words, take)
 
 
 def along_tree(
@@ -77,6 +80,7 @@ def along_tree(
         lambda x: resonance.decode(tree, x),
         measure,
         words,
+        take,
     )
 
 

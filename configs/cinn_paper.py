@@ -1,0 +1,65 @@
+"""The cINN of the paper, to the letter: thesis Table 2.3, column 'cINN no ISR'.
+
+python -m jaxunfold.simulate --config configs/data/zw_2jet.py --events 400000 --seed 2 --out zw_2jet_400k.h5
+python -m jaxunfold.train --config configs/cinn_paper.py --data zw_2jet_400k.h5
+
+Momentum components, 24 all-in-one affine blocks, 1000 epochs of 290,000 events. 'Layers per block' and
+'condition layers' count linear maps: one hidden layer of 256 gives the table's 2 M weights. What the table
+leaves open: a constant learning rate, standardised inputs, a soft clamp at 2.
+
+Run time: days on two CPU cores; see benchmarks/quality.md for how far they got and what came out.
+"""
+
+from ml_collections import ConfigDict
+
+
+def get_config(arg: str = "") -> ConfigDict:
+    """The config; "smoke" shrinks it to a minute."""
+    config = ConfigDict()
+    config.method = "cinn"
+    config.resonances = {"ll": ("e-", "e+"), "jj": ("q1", "q2")}
+    config.data = {
+        "path": "sample:zw_2jet",
+        "valid": 0.02,
+        "test": 0.1,
+        "split_seed": 0,
+        "augment": (),
+        "resident_bytes": 2**32,
+        "fit_events": 500_000,
+    }
+    config.preprocess = {
+        "coordinates": {"kind": "momenta"},
+        "features": {"kind": "four_momenta"},
+        "relative": (),
+        "scaling": "standard",
+    }
+    config.model = {
+        "flow": {"coupling": "affine", "blocks": 24, "clamp": 2.0, "hidden": 256, "layers": 1},
+        "condition_layers": 1,
+        "condition_units": 1024,
+        "condition_output": 256,
+        "activation": "relu",
+        "weight_decay": 1e-8,
+        "ema": 0.0,
+        "mmd_weight": 0.5,
+        "mmd_observables": ("m_ll", "m_jj"),
+        "mmd_widths": (2.0, 8.0, 25.0, 67.0),
+    }
+    config.optimizer = {"kind": "adam", "learning_rate": 8e-4, "schedule": "constant"}
+    config.training = {
+        "batch_size": 512,
+        "epochs": 1000,
+        "steps_per_dispatch": 50,
+        "seed": 0,
+        "checkpoint_every_seconds": 60.0,
+        "select": "last",
+        "patience": 0,
+    }
+    config.evaluation = {"events": 10000, "draws": 60}
+    if arg == "smoke":
+        config.model.flow.update({"blocks": 4, "hidden": 32})
+        config.training.epochs = 1
+        config.evaluation.update({"events": 1000, "draws": 20})
+    elif arg:
+        raise ValueError(f"expected '' or 'smoke', got {arg!r}")
+    return config
