@@ -19,7 +19,6 @@ from ml_collections import ConfigDict
 
 from jaxunfold import config as configs
 from jaxunfold import problem as problems
-from jaxunfold.bijections.quantile import Quantiles
 from jaxunfold.data import preprocess
 from jaxunfold.data.columns import match_columns
 from jaxunfold.data.events import Events, read
@@ -202,10 +201,8 @@ def save_setup(workdir: str | os.PathLike, run: Run) -> None:
     """
     folder = Path(workdir)
     _write_text(folder / "config.json", configs.to_json(run.config))
-    arrays = {**run.fitted.quantiles._asdict()}
-    arrays |= {"feature_mean": run.fitted.feature_mean, "feature_scale": run.fitted.feature_scale}
     with open(folder / "preprocessing.npz.tmp", "wb") as file:
-        np.savez(file, **{name: np.asarray(value) for name, value in arrays.items()})
+        np.savez(file, **preprocess.to_arrays(run.fitted))
     os.replace(folder / "preprocessing.npz.tmp", folder / "preprocessing.npz")
     record = {"problem": run.problem._asdict(), "about": run.about}
     _write_text(folder / "problem.json", json.dumps(record, indent=2))
@@ -231,11 +228,9 @@ def load_setup(workdir: str | os.PathLike) -> Run:
         record = json.loads((folder / "problem.json").read_text())
         fields = {k: tuple(v) if isinstance(v, list) else v for k, v in record["problem"].items()}
         with np.load(folder / "preprocessing.npz", allow_pickle=False) as file:
-            arrays = {name: jnp.asarray(file[name]) for name in file.files}
-        quantiles = Quantiles(arrays["x"], arrays["z"], arrays["slope"])
+            fitted = preprocess.from_arrays({name: file[name] for name in file.files})
     except (KeyError, ValueError, OSError) as error:
         raise InputError(f"{folder}: problem.json or preprocessing.npz cannot be read ({error})") from error
-    fitted = preprocess.Fitted(quantiles, arrays["feature_mean"], arrays["feature_scale"])
     return assemble(config, problems.Problem(**fields), fitted, about=record["about"])
 
 
@@ -250,8 +245,8 @@ def load(workdir: str | os.PathLike) -> Run:
     Raises: InputError if the folder holds no run, an unfinished one, or a state of another config.
     """
     run = load_setup(workdir)
-    d, r = len(run.pipeline.coordinates.names), len(run.pipeline.features.names)
-    example = Batch(jnp.zeros((2, d)), Reco(jnp.zeros((2, r)), jnp.zeros((2, d))), jnp.ones(2))
+    d, r = len(run.pipeline.coordinates.names), len(preprocess.feature_names(run.pipeline))
+    example = Batch(jnp.zeros((2, d)), Reco(jnp.zeros((2, r))), jnp.ones(2))
     template = jax.eval_shape(run.method.init, jax.random.key(0), example)
     found = checkpoint.restore(str(Path(workdir) / "checkpoints"), RESULT, template)
     if found is None:

@@ -64,12 +64,12 @@ def prepare(config: ConfigDict, path: str) -> tuple[runs.Run, object, object, Ev
     """(run without a state, training source, validation batch, test events) from a data file."""
     data = problems.plain(config.data)
     parts, stream, train, valid, test = read_parts(path, data)
-    if not stream:
-        # a file too large for the device needs no mirror images to be enough
-        train = preprocess.augment(train, tuple(data["augment"]))
     problem = problems.problem_of(train)
     pipeline = problems.make_pipeline(config, problem)
     fitted = preprocess.fit(pipeline, train)
+    if not stream:
+        # a file too large for the device needs no mirror images to be enough
+        train = preprocess.augment(train, tuple(data["augment"]))
     about = {"data": fingerprint(path), "train_events": len(parts.train), "test_events": len(parts.test)}
     run = runs.assemble(config, problem, fitted, about=about)
 

@@ -5,7 +5,8 @@ standardised; reco -> features -> standardised. The fitted numbers are a pytree 
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -23,7 +24,7 @@ from jaxunfold.physics.features import Features, build_features
 from jaxunfold.physics.symmetries import reflect
 from jaxunfold.types import Anchor, Batch, Reco
 
-CHUNK = 65536
+CHUNK = 16384
 SCALINGS = {"quantile": quantile.fit_quantiles, "standard": quantile.fit_standard}
 REFERENCES = ("measured", "fit")
 
@@ -34,6 +35,7 @@ class Pipeline(NamedTuple):
     relative: whether each coordinate is taken relative to the measured event, [d].
     reference: "measured", the same coordinate of the measured event, or "fit", a kinematic fit to it.
     scaling: a key of ``SCALINGS``.
+    measure: (resolution, reco, mask, extra) -> features and anchor of many events, compiled once.
     """
 
     coordinates: Coordinates
@@ -41,6 +43,7 @@ class Pipeline(NamedTuple):
     relative: np.ndarray
     reference: str
     scaling: str
+    measure: Callable | None = None
 
 
 class Fitted(NamedTuple):
@@ -82,7 +85,10 @@ def build_pipeline(
     if reference == "fit" and (coords.matched is None or not chosen):
         raise InputError("reference: 'fit' needs relative coordinates along a decay tree or momenta")
     feats = build_features(labels=reco_names, extra=extra_names, **features)
-    return Pipeline(coords, feats, np.array([n in chosen for n in coords.names]), reference, scaling)
+    pipeline = Pipeline(coords, feats, np.array([n in chosen for n in coords.names]), reference, scaling)
+    # the kinematic fit takes seconds to compile, so that fitting and encoding share one program
+    measure = jax.jit(jax.vmap(partial(_raw, pipeline), in_axes=(None, 0, 0, 0)))
+    return pipeline._replace(measure=measure)
 
 
 def feature_names(p: Pipeline) -> tuple[str, ...]:
@@ -102,17 +108,16 @@ def _arrays(events: Events):
 
 
 def _apply_in_chunks(fn, *arrays):
-    """vmap and jit over the leading axis in pieces of one size, so that memory and compilations stay bounded."""
+    """A compiled fn over pieces of one size of the leading axis, so that memory and compilations stay bounded."""
     n = len(jax.tree.leaves(arrays)[0])
-    size = min(CHUNK, max(n, 1))
-    compiled = jax.jit(jax.vmap(fn))
+    size = min(CHUNK, 1 << max(n - 1, 0).bit_length())
     pieces = []
     for start in range(0, n, size):
         part = jax.tree.map(lambda a, s=start: a[s : s + size], arrays)
         pad = size - len(jax.tree.leaves(part)[0])
         if pad:
             part = jax.tree.map(lambda a, pad=pad: np.concatenate([a, np.repeat(a[-1:], pad, axis=0)]), part)
-        pieces.append(jax.tree.map(lambda x, pad=pad: np.asarray(x)[: size - pad], compiled(*part)))
+        pieces.append(jax.tree.map(lambda x, pad=pad: np.asarray(x)[: size - pad], fn(*part)))
     return jax.tree.map(lambda *x: np.concatenate(x), *pieces)
 
 
@@ -128,7 +133,7 @@ def _anchor(p: Pipeline, resolution: kf.Resolution | None, reco: Array) -> tuple
     return Anchor(result.x, kf.whitening(result.curvature, p.relative)), result.pulls
 
 
-def _raw(p: Pipeline, resolution, reco, mask, extra):
+def _raw(p: Pipeline, resolution: kf.Resolution | None, reco: Array, mask: Array, extra: Array):
     """Features and anchor of one measured event, not yet standardised."""
     anchor, pulls = _anchor(p, resolution, reco)
     # a leg far off its measurement would be far outside what the network ever sees
@@ -165,7 +170,7 @@ def fit_resolution(p: Pipeline, events: Events) -> kf.Resolution | None:
         return kf.difference(seen, kf.measured(truth)), p.coordinates.encode(truth)[0]
 
     reco, _, _ = _arrays(events)
-    residuals, x = _apply_in_chunks(one, np.asarray(events.truth, np.float32), reco)
+    residuals, x = _apply_in_chunks(jax.jit(jax.vmap(one)), np.asarray(events.truth, np.float32), reco)
     _refuse_nonfinite(events, x, p.coordinates.names)
     return kf.fit_resolution(residuals, x, ~p.relative)
 
@@ -176,9 +181,9 @@ def fit(p: Pipeline, events: Events) -> Fitted:
     Raises: InputError if a coordinate or feature is not finite ("row 17: log_m_ll is nan") or constant.
     """
     resolution = fit_resolution(p, events)
-    raw, anchor = _apply_in_chunks(lambda *a: _raw(p, resolution, *a), *_arrays(events))
+    raw, anchor = _apply_in_chunks(partial(p.measure, resolution), *_arrays(events))
     truth = np.asarray(events.truth, np.float32)
-    x, _ = _apply_in_chunks(lambda t, a: _relative(p, t, a), truth, anchor)
+    x, _ = _apply_in_chunks(jax.jit(jax.vmap(partial(_relative, p))), truth, anchor)
     _refuse_nonfinite(events, x, p.coordinates.names)
     _refuse_nonfinite(events, raw, feature_names(p))
     for i, name in enumerate(p.coordinates.names):
@@ -191,6 +196,29 @@ def fit(p: Pipeline, events: Events) -> Fitted:
     scale = np.where(scale > 1e-6 * (1 + np.abs(mean)), scale, 1e6)
     quantiles = SCALINGS[p.scaling](x, weight)
     return Fitted(quantiles, jnp.asarray(mean, jnp.float32), jnp.asarray(scale, jnp.float32), resolution)
+
+
+def to_arrays(fitted: Fitted) -> dict[str, np.ndarray]:
+    """The fitted numbers by name, as ``numpy.savez`` takes them."""
+    parts = {"quantiles": fitted.quantiles, "resolution": fitted.resolution}
+    named = {f"{k}.{f}": v for k, part in parts.items() if part is not None for f, v in part._asdict().items()}
+    named |= {"feature_mean": fitted.feature_mean, "feature_scale": fitted.feature_scale}
+    return {name: np.asarray(value) for name, value in named.items()}
+
+
+def from_arrays(arrays: Mapping[str, np.ndarray]) -> Fitted:
+    """What ``to_arrays`` was given. Raises: KeyError if a name is missing."""
+
+    def part(kind, name):
+        return kind(*(jnp.asarray(arrays[f"{name}.{field}"]) for field in kind._fields))
+
+    has_fit = any(name.startswith("resolution.") for name in arrays)
+    return Fitted(
+        part(quantile.Quantiles, "quantiles"),
+        jnp.asarray(arrays["feature_mean"]),
+        jnp.asarray(arrays["feature_scale"]),
+        part(kf.Resolution, "resolution") if has_fit else None,
+    )
 
 
 def _refuse_nonfinite(events, values, names):
@@ -215,15 +243,10 @@ def decode_truth(p: Pipeline, fitted: Fitted, z: Float[Array, " d"], anchor: Anc
 
 def encode_reco(p: Pipeline, fitted: Fitted, events: Events) -> Reco:
     """Measured events [n] as a network sees them; numpy arrays, in chunks."""
-
-    def one(*event):
-        features, anchor = _raw(p, fitted.resolution, *event)
-        return (features - fitted.feature_mean) / fitted.feature_scale, anchor
-
-    reco, mask, extra = _arrays(events)
-    features, anchor = _apply_in_chunks(one, reco, mask, extra)
-    _refuse_nonfinite(events, features, feature_names(p))
-    return Reco(features, anchor, None if events.mask is None else mask)
+    raw, anchor = _apply_in_chunks(partial(p.measure, fitted.resolution), *_arrays(events))
+    _refuse_nonfinite(events, raw, feature_names(p))
+    features = (raw - np.asarray(fitted.feature_mean)) / np.asarray(fitted.feature_scale)
+    return Reco(features, anchor, events.mask)
 
 
 def encode(p: Pipeline, fitted: Fitted, events: Events) -> Batch:
@@ -235,7 +258,7 @@ def encode(p: Pipeline, fitted: Fitted, events: Events) -> Batch:
         raise InputError(f"{events.path or 'events'}: expected a truth dataset, found none")
     reco = encode_reco(p, fitted, events)
     truth = np.asarray(events.truth, np.float32)
-    z, _ = _apply_in_chunks(lambda t, a: encode_truth(p, fitted, t, a), truth, reco.anchor)
+    z, _ = _apply_in_chunks(jax.jit(jax.vmap(partial(encode_truth, p, fitted))), truth, reco.anchor)
     _refuse_nonfinite(events, z, p.coordinates.names)
     weight = np.ones(len(z)) if events.weight is None else np.asarray(events.weight)
     return Batch(z, reco, (weight / np.mean(weight)).astype(np.float32))

@@ -18,7 +18,7 @@ from jaxtyping import Array, Float
 
 from jaxunfold.physics import fourvectors as fv
 
-STEPS = 6
+STEPS = 5
 TAIL = 3.0
 
 
@@ -86,25 +86,28 @@ def kinematic_fit(
         return jnp.concatenate([data, jnp.where(free, 0.0, (x - resolution.prior) / prior_width)])
 
     def step(_, carry):
-        x, trial, best, hessian, gradient, damping = carry
-        r, jacobian = residuals(trial), jax.jacfwd(residuals)(trial)
+        x, trial, best, pulls, hessian, gradient, damping = carry
+        # value and Jacobian from one graph: half the compile time of asking for each
+        r, jacobian = jax.vmap(lambda v: jax.jvp(residuals, (trial,), (v,)), out_axes=(None, 1))(jnp.eye(x.size, dtype=x.dtype))
         # Huber's loss: a leg far off its measurement pulls linearly, as radiation makes such tails
         size = jnp.abs(r)
         chi2 = jnp.sum(jnp.where(size < TAIL, r**2, 2 * TAIL * size - TAIL**2))
         robust = jnp.minimum(1.0, TAIL / jnp.maximum(size, 1e-6))
         better = chi2 < best
         x, best = jnp.where(better, trial, x), jnp.where(better, chi2, best)
+        pulls = jnp.where(better, -r[: seen.shape[0]], pulls)
         hessian = jnp.where(better, jacobian.T @ (robust[:, None] * jacobian), hessian)
         gradient = jnp.where(better, jacobian.T @ (robust * r), gradient)
         damping = jnp.clip(jnp.where(better, damping / 5, damping * 5), 1e-6, 1e3)
         damped = hessian + jnp.diag(jnp.diag(hessian) * damping + 1e-3)
         move = jnp.linalg.solve(damped, -gradient)
-        return x, x + jnp.clip(move, -0.7, 0.7), best, hessian, gradient, damping
+        return x, x + jnp.clip(move, -0.7, 0.7), best, pulls, hessian, gradient, damping
 
     zero = jnp.zeros_like(start)
-    carry = (start, start, jnp.asarray(jnp.inf, start.dtype), jnp.diag(zero), zero, jnp.asarray(5e-2, start.dtype))
-    x, _, _, hessian, _, _ = jax.lax.fori_loop(0, STEPS, step, carry)
-    return FitResult(x, hessian, -residuals(x)[: seen.shape[0]])
+    worst, damping = jnp.asarray(jnp.inf, start.dtype), jnp.asarray(5e-2, start.dtype)
+    carry = (start, start, worst, jnp.zeros_like(seen), jnp.diag(zero), zero, damping)
+    x, _, _, pulls, hessian, _, _ = jax.lax.fori_loop(0, STEPS, step, carry)
+    return FitResult(x, hessian, pulls)
 
 
 def whitening(curvature: Float[Array, "d d"], relative: np.ndarray) -> Float[Array, "d d"]:
