@@ -16,8 +16,16 @@ def x64():
         yield
 
 
+@pytest.fixture(scope="module")
+def quick_compile():
+    """XLA without most of its optimisations, for tests whose time is compilation."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
 def make_zw_events(n, seed=0):
-    """Z W pairs that balance in the transverse plane, and the same particles smeared with masses of the jets."""
+    """Z W pairs that balance in the transverse plane; as reco the same smeared, jets with masses."""
     from jaxunfold.data.events import Events
 
     rng = np.random.default_rng(seed)

@@ -55,8 +55,8 @@ def test_round_trip_and_derivative_in_float64(x64, fitted, training):
 
 
 def test_fresh_events_become_normal(fitted):
-    """KS of 5000 fresh events against the normal. The map knows 20000 events, so under a perfect fit the distance is
-    that of two samples: above the bound with probability below 1e-4 for each of three coordinates."""
+    """KS of 5000 fresh events against the normal. The map knows 20000 events, so the distance is that of two
+    samples: above the bound with probability below 1e-4 for each of three coordinates."""
     rng = np.random.default_rng(1)
     n = 5000
     peak = 80 + 2 * rng.standard_cauchy(n).clip(-15, 15)
@@ -86,7 +86,7 @@ def test_map_is_monotone_through_its_knots(fitted):
 
 
 def test_weights(training):
-    """Weights exp(x / 2 - 1 / 8) turn N(0, 1) into N(1/2, 1); the median's error from 20000 events is 0.01, so
+    """Weights exp(x / 2 - 1 / 8) turn N(0, 1) into N(1/2, 1); the median's error from 20000 events is 0.01:
     0.05 is five standard deviations."""
     x = np.random.default_rng(3).normal(size=(20_000, 1)).astype(np.float32)
     weight = np.exp(0.5 * x[:, 0] - 0.125).astype(np.float64)

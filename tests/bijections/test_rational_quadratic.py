@@ -16,7 +16,7 @@ def theta():
 
 
 def test_golden_value(x64):
-    """Durkan et al. Eqs. (4), (5) in the unit bin, slopes 2 and 1/2, at t = 1/2: y = 3/4 / (9/8), y' = 8/9."""
+    """Durkan et al. Eqs. (4), (5) in the unit bin, slopes 2 and 1/2, at 1/2: y = 3/4 / (9/8), y' = 8/9."""
     unit = Bin(*(jnp.asarray(v) for v in (0.0, 1.0, 0.0, 1.0, 2.0, 0.5)))
     y, log_derivative = evaluate_bin(jnp.asarray(0.5), unit)
     np.testing.assert_allclose([y, jnp.exp(log_derivative)], [2 / 3, 8 / 9], rtol=1e-14)

@@ -37,8 +37,8 @@ def test_names_of_a_nested_decay_and_its_mass(x64):
 @pytest.mark.parametrize("opening", [1.0, 0.1, 0.01])
 @pytest.mark.parametrize("energy", [50.0, 2000.0])
 def test_pair_mass_of_light_particles_in_float32(opening, energy):
-    """m = 2 E sin(theta / 2). What float32 momenta resolve is an angle of 1e-7: the error is 1e-7 / theta, and
-    E^2 - p^2 of the sum loses ten times as much at an opening of 0.1."""
+    """m = 2 E sin(theta / 2). A leaf's energy and momentum are rounded each on their own, which is 1e-7 E^2 in
+    E^2 - p^2, to be compared with m^2 = (E theta)^2."""
     rng = np.random.default_rng(0)
     n = rng.normal(size=(2, 2000, 3))
     axis = n[0] / np.linalg.norm(n[0], axis=-1, keepdims=True)
@@ -47,7 +47,6 @@ def test_pair_mass_of_light_particles_in_float32(opening, energy):
     three = energy * axis, energy * (np.cos(opening) * axis + np.sin(opening) * side)
     p, q = (jnp.asarray(np.concatenate([np.full((2000, 1), energy), v], -1), jnp.float32) for v in three)
     error = np.abs(pair_mass(p, q) / (2 * energy * np.sin(opening / 2)) - 1)
-    # energy and momentum are rounded each on their own: E^2 - p^2 of a leaf is 1e-7 E^2, against m^2 = (E theta)^2
     assert np.median(error) < 1e-7 / opening**2 + 1e-7
     assert error.max() < 1e-6 / opening**2
 

@@ -11,6 +11,8 @@ from jaxunfold.physics import resonance
 from jaxunfold.physics.observables import observables
 from jaxunfold.physics.tree import build_tree
 
+pytestmark = pytest.mark.usefixtures("quick_compile")
+
 ZW = ("e-", "e+", "q1", "q2")
 BOSONS = {"ll": ("e-", "e+"), "jj": ("q1", "q2")}
 TOP = ("b", "q1", "q2", "x")
@@ -25,9 +27,8 @@ TREES = {
     "nested first, a leaf recoils": lambda: build_tree(
         TOP, {"t": ("W", "b"), "W": ("q1", "q2")}, masses={"b": 4.7}, recoil="x"
     ),
-    "a heavy pair": lambda: build_tree(("a", "b"), {"ab": ("a", "b")}, masses={"a": 30.0, "b": 20.0}),
 }
-MASS = {"ll": 91.0, "jj": 80.0, "t": 173.0, "W": 80.0, "ab": 120.0}
+MASS = {"ll": 91.0, "jj": 80.0, "t": 173.0, "W": 80.0}
 
 
 def random_coordinates(tree, n, seed=0):
@@ -48,8 +49,8 @@ def random_coordinates(tree, n, seed=0):
     return np.stack(columns, axis=1)
 
 
-def determinant(tree, p):
-    """d coordinates / d momenta of one event: on-shell three-momenta, less px, py of the last one where balanced."""
+def encode_with_jacobian(tree, p):
+    """encode, and d coordinates / d momenta: on-shell three-momenta, less px, py of the last where balanced."""
     fixed = None
     if tree.recoil and tree.total == "zero":
         fixed = tree.labels.index(tree.leaves(tree.recoil)[-1])
@@ -61,9 +62,11 @@ def determinant(tree, p):
         if fixed is not None:
             three = three.at[fixed, :2].set(-jnp.sum(three, axis=0)[:2] + three[fixed, :2])
         energy = jnp.sqrt(jnp.sum(three**2, -1) + jnp.asarray(tree.masses) ** 2)
-        return resonance.encode(tree, jnp.concatenate([energy[:, None], three], -1))[0]
+        out = resonance.encode(tree, jnp.concatenate([energy[:, None], three], -1))
+        return out[0], out
 
-    return jax.jacfwd(coordinates)(p[rows, columns + 1])
+    jacobian, (x, log_det) = jax.jacfwd(coordinates, has_aux=True)(p[rows, columns + 1])
+    return x, log_det, jacobian
 
 
 def wrapped(tree, difference):
@@ -79,20 +82,15 @@ def test_double_precision(x64, name):
 
     def everything(x):
         p = resonance.decode(tree, x)
-        back, log_det = resonance.encode(tree, p)
-        return p, back, log_det, determinant(tree, p)
+        return p, *encode_with_jacobian(tree, p)
 
     p, back, log_det, jacobian = jax.jit(jax.vmap(everything))(jnp.asarray(x))
     np.testing.assert_allclose(wrapped(tree, back - x), 0.0, atol=1e-11)
     sign, expected = np.linalg.slogdet(np.asarray(jacobian))
     assert np.all(sign != 0)
     np.testing.assert_allclose(log_det, expected, atol=1e-7)
-    assert p.shape == (20, len(tree.labels), 4)
-    np.testing.assert_allclose(
-        p[..., 0] ** 2 - np.sum(p[..., 1:] ** 2, -1),
-        np.broadcast_to(np.array(tree.masses) ** 2, p.shape[:2]),
-        atol=1e-7,
-    )
+    shell = np.broadcast_to(np.array(tree.masses) ** 2, (20, len(tree.labels)))
+    np.testing.assert_allclose(p[..., 0] ** 2 - np.sum(p[..., 1:] ** 2, -1), shell, atol=1e-7)
 
 
 @pytest.mark.parametrize(
