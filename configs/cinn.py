@@ -65,4 +65,6 @@ def get_config(arg: str = "") -> ConfigDict:
         config.model.flow.update({"blocks": 4, "hidden": 32})
         config.training.epochs = 1
         config.evaluation.update({"events": 1000, "draws": 20})
+    elif arg:
+        raise ValueError(f"expected '' or 'smoke', got {arg!r}")
     return config

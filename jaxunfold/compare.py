@@ -66,9 +66,7 @@ def common_observables(columns: Sequence[Compared]) -> list[Compared]:
     ]
 
 
-def compare(
-    runs: Mapping[str, Run], events: Events, out: str | os.PathLike, num_draws: int, seed: int = 0
-) -> dict:
+def compare(runs: Mapping[str, Run], events: Events, out: str | os.PathLike, num_draws: int, seed: int = 0) -> dict:
     """Unfold the same events with every run; write comparison.json, index.html and figures into ``out``.
 
     Args:
@@ -112,9 +110,7 @@ def print_summary(metrics: Mapping[str, dict], rows: Mapping[str, str]) -> None:
 
 def main(argv=None) -> int:
     """Entry point; returns the exit status."""
-    parser = cli.parser(
-        "compare", "Compare trained runs on the same events.", data=True, out=True, seed=False
-    )
+    parser = cli.parser("compare", "Compare trained runs on the same events.", data=True, out=True, seed=False)
     parser.add_argument("--workdirs", required=True, metavar="DIR1,DIR2,...", help="directories of the runs")
     parser.add_argument("--draws", type=int, default=60, metavar="K", help="draws per event")
     parser.add_argument("--events", type=int, metavar="N", help="use the first N events")

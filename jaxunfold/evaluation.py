@@ -63,9 +63,7 @@ def evaluate(
     if events.truth is None:
         raise InputError(f"{events.path or 'events'}: evaluate expected truth/{events.kind}, found none")
     if len(events) < 2:
-        raise InputError(
-            f"{events.path or 'events'}: evaluate expected at least 2 events, found {len(events)}"
-        )
+        raise InputError(f"{events.path or 'events'}: evaluate expected at least 2 events, found {len(events)}")
     folder = Path(cli.check_writable_dir(out))
     begin = time.monotonic()
     unfolded = unfold_with_progress(run, events, num_draws, seed)

@@ -10,7 +10,13 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-ACTIVATIONS = {"relu": nn.relu, "silu": nn.silu, "gelu": nn.gelu, "tanh": jnp.tanh, "leaky_relu": nn.leaky_relu}
+ACTIVATIONS = {
+    "relu": nn.relu,
+    "silu": nn.silu,
+    "gelu": nn.gelu,
+    "tanh": jnp.tanh,
+    "leaky_relu": nn.leaky_relu,
+}
 
 
 class Network(NamedTuple):

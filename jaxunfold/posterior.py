@@ -14,9 +14,7 @@ from jaxunfold.types import Reco
 class Posterior(distrax.Distribution):
     """p(truth | reco) of n events: batch shape (n,), event shape (n_truth, 4) in GeV or (d,) for a table."""
 
-    def __init__(
-        self, draw: Callable, log_prob: Callable | None, state: Any, reco: Reco, truth_names: Sequence[str]
-    ):
+    def __init__(self, draw: Callable, log_prob: Callable | None, state: Any, reco: Reco, truth_names: Sequence[str]):
         """draw: (state, key, reco, num_draws) -> Unfolded. log_prob: (state, truth, reco) -> [n], or None."""
         super().__init__()
         self._draw_fn, self._log_prob_fn, self._state, self._reco = draw, log_prob, state, reco
@@ -38,9 +36,7 @@ class Posterior(distrax.Distribution):
     @property
     def event_shape(self):
         """(n_truth, 4), or (d,) for a table."""
-        shape = jax.eval_shape(
-            lambda s, k, r: self._draw_fn(s, k, r, 1), self._state, jax.random.key(0), self._reco
-        )
+        shape = jax.eval_shape(lambda s, k, r: self._draw_fn(s, k, r, 1), self._state, jax.random.key(0), self._reco)
         return shape.samples.shape[2:]
 
     @property

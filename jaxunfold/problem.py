@@ -63,14 +63,10 @@ def make_pipeline(config: ConfigDict, problem: Problem) -> preprocess.Pipeline:
             f"preprocess.coordinates.kind: {section['coordinates']['kind']!r} does not fit data of kind "
             f"{problem.kind!r}"
         )
-    return preprocess.build_pipeline(
-        problem.truth_names, problem.reco_names, problem.extra_names, **section
-    )
+    return preprocess.build_pipeline(problem.truth_names, problem.reco_names, problem.extra_names, **section)
 
 
-def make_spec(
-    config: ConfigDict, problem: Problem, pipeline: preprocess.Pipeline, fitted: preprocess.Fitted
-) -> Spec:
+def make_spec(config: ConfigDict, problem: Problem, pipeline: preprocess.Pipeline, fitted: preprocess.Fitted) -> Spec:
     """What a method needs to know: sizes, names and differentiable observables in physical units."""
     resonances = resonances_of(config)
 

@@ -1,7 +1,7 @@
 """A trained run: config, method, state and preprocessing in one place; unfold, log_prob and posterior.
 
-    run = jaxunfold.load("runs/cinn")
-    post = run.unfold(jax.random.key(0), "data.h5", num_draws=1000)
+run = jaxunfold.load("runs/cinn")
+post = run.unfold(jax.random.key(0), "data.h5", num_draws=1000)
 """
 
 import dataclasses
@@ -81,9 +81,7 @@ class Run:
             raise InputError(
                 f"{reco.path or 'events'}: expected a file of kind {self.problem.kind!r}, found {reco.kind!r}"
             )
-        return match_columns(
-            reco, self.problem.truth_names, self.problem.reco_names, self.problem.extra_names
-        )
+        return match_columns(reco, self.problem.truth_names, self.problem.reco_names, self.problem.extra_names)
 
     def encode_reco(self, reco: Any) -> Reco:
         """Measured events as the network sees them, [n]; for use inside jit."""
@@ -125,7 +123,7 @@ class Run:
           key: A typed key. reco: See ``events``. num_draws: Draws per event.
           progress: Called with the number of events finished since the last call.
         Returns: Unfolded with numpy arrays: samples [n, k, n_truth, 4] in GeV, or [n, k, d] for a table.
-        Raises: InputError if the events do not fit, FloatingPointError if a draw is not finite.
+        Raises: InputError if the events do not fit or a draw is not finite.
         """
         encoded = preprocess.encode_reco(self.pipeline, self.fitted, self.events(reco))
         n = len(encoded.features)
@@ -139,10 +137,10 @@ class Run:
             for first in range(0, num_draws, draws):
                 call_key = jax.random.fold_in(jax.random.fold_in(key, start), first)
                 pieces.append(self._draw(self.state, call_key, part, draws))
-            joined = jax.tree.map(lambda *a: np.concatenate(a, axis=1)[:kept, :num_draws], *pieces)
+            joined = jax.tree.map(lambda *a, kept=kept: np.concatenate(a, axis=1)[:kept, :num_draws], *pieces)
             if not np.isfinite(joined.samples).all():
                 row = start + int(np.argwhere(~np.isfinite(joined.samples))[0][0])
-                raise FloatingPointError(f"draws of event {row} are not finite")
+                raise InputError(f"event {row}: expected finite draws, found NaN or infinity")
             samples.append(joined.samples)
             log_weights.append(joined.log_weights)
             member.append(joined.member)

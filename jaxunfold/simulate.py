@@ -65,9 +65,7 @@ def simulate(
     return chunks
 
 
-def assemble(
-    what: process.Process, chunks: list[chunk.Chunk], seed: int, num_events: int
-) -> event_files.Events:
+def assemble(what: process.Process, chunks: list[chunk.Chunk], seed: int, num_events: int) -> event_files.Events:
     """The first ``num_events`` events of the chunks, with labels and attributes."""
     names = ("truth", "reco", "mask", "extra")
     join = {name: np.concatenate([getattr(c, name) for c in chunks])[:num_events] for name in names}

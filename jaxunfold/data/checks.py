@@ -17,9 +17,7 @@ SQRT_S_GEV = 20_000.0
 """Taken where the file names none: half of it is the largest median energy believed to be in GeV."""
 
 
-def check_finite(
-    path: str, name: str, values: np.ndarray, names: Sequence[str] = (), first_row: int = 0
-) -> None:
+def check_finite(path: str, name: str, values: np.ndarray, names: Sequence[str] = (), first_row: int = 0) -> None:
     """No NaN, no infinity in values [n, ...]; ``first_row`` is the row number of values[0] in the file."""
     finite = np.isfinite(values)
     if finite.all():

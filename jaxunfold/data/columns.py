@@ -61,8 +61,7 @@ def _match_objects(path: str, events: Events, wanted: tuple[str, ...]) -> dict:
             row, stem = int(np.argmax(mask[:, i])), _split(label)[0]
             most = sum(_split(name)[0] == stem for name in wanted)
             raise InputError(
-                f"{path}: reco/momenta row {row} expected at most {most} {stem!r} as in training, "
-                f"found {label}"
+                f"{path}: reco/momenta row {row} expected at most {most} {stem!r} as in training, found {label}"
             )
     if padding:
         empty = np.zeros((len(events), len(padding), 4), events.reco.dtype)

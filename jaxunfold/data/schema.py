@@ -179,9 +179,7 @@ def _check_present(path: str, kind: str, shapes: dict, require_truth: bool) -> N
     if kind == "momenta" and "reco/mask" not in shapes:
         raise InputError(f"{path}: missing dataset reco/mask, expected [n, n_reco] bool, true where present")
     if require_truth and f"truth/{kind}" not in shapes:
-        raise InputError(
-            f"{path}: missing dataset truth/{kind}, expected the truth of every event, found none"
-        )
+        raise InputError(f"{path}: missing dataset truth/{kind}, expected the truth of every event, found none")
 
 
 def _check_lengths(path: str, shapes: dict, reco: str) -> None:

@@ -28,8 +28,7 @@ def split(n: int, valid: float | int = 0.1, test: float | int = 0.0, seed: int =
     num_valid, num_test = _size("valid", valid, n), _size("test", test, n)
     if num_valid + num_test >= n:
         raise InputError(
-            f"split of {n} events: expected at least one to train on, "
-            f"found valid = {num_valid} and test = {num_test}"
+            f"split of {n} events: expected at least one to train on, found valid = {num_valid} and test = {num_test}"
         )
     # argsort of random bits, not Generator.permutation: the stream of random_raw is fixed for all of numpy
     order = np.argsort(np.random.PCG64(seed).random_raw(n), kind="stable")

@@ -58,9 +58,7 @@ def build(
     Raises: InputError if an observable is not one of the problem's.
     """
     bijection = build_flow(spec.dim, condition_output, activation=activation, **flow)
-    condition = networks.mlp(
-        spec.cond_dim, [condition_units] * condition_layers, condition_output, activation
-    )
+    condition = networks.mlp(spec.cond_dim, [condition_units] * condition_layers, condition_output, activation)
     if mmd_weight and not mmd_observables:
         raise InputError("model.mmd_observables: expected at least one observable with mmd_weight > 0, found none")
 
@@ -89,8 +87,7 @@ def build(
         if missing := [name for name in mmd_observables if name not in truth]:
             raise InputError(f"model.mmd_observables: expected names among {tuple(truth)}, found {missing[0]!r}")
         terms = [
-            mmd_squared(ours[name], truth[name], mmd_widths, batch.weight, batch.weight)
-            for name in mmd_observables
+            mmd_squared(ours[name], truth[name], mmd_widths, batch.weight, batch.weight) for name in mmd_observables
         ]
         return sum(terms)
 

@@ -71,9 +71,7 @@ def central_coverage(
     return inside @ w / w.sum(axis=0, dtype=np.float64)
 
 
-def binomial_band(
-    levels: Float[np.ndarray, " m"], weight: Float[np.ndarray, " n"]
-) -> Float[np.ndarray, " m"]:
+def binomial_band(levels: Float[np.ndarray, " m"], weight: Float[np.ndarray, " n"]) -> Float[np.ndarray, " m"]:
     """One standard deviation of a perfect calibration curve, sqrt(q (1 - q) / n_eff)."""
     effective = np.sum(weight, dtype=np.float64) ** 2 / np.sum(weight.astype(np.float64) ** 2)
     return np.sqrt(levels * (1 - levels) / effective)

@@ -80,6 +80,4 @@ def triangular(x, y, weight_x=None, weight_y=None, edges=None) -> float:
       edges: Bin edges; None takes ``histogram_edges`` of x.
     """
     edges = histogram_edges(x, weight_x) if edges is None else edges
-    return float(
-        triangular_of_densities(density(x, edges, weight_x), density(y, edges, weight_y), np.diff(edges))
-    )
+    return float(triangular_of_densities(density(x, edges, weight_x), density(y, edges, weight_y), np.diff(edges)))

@@ -47,9 +47,7 @@ def observable_metrics(data: Compared, name: str, truth_counts, draw_counts, see
     truth, draws = data.truth[name], data.draws[name]
     flat, flat_weight = draws.reshape(-1), data.draw_weight.reshape(-1)
     edges = distances.histogram_edges(truth, data.weight)
-    rep = bootstrap.replicate(
-        truth, draws, data.weight, data.draw_weight, truth_counts, draw_counts, include=edges
-    )
+    rep = bootstrap.replicate(truth, draws, data.weight, data.draw_weight, truth_counts, draw_counts, include=edges)
     points, difference = distances.cdf_difference(truth, flat, data.weight, flat_weight)
     last = np.append(points[1:] != points[:-1], True)
     truth_median, truth_width = median_and_width(truth, data.weight)
@@ -101,9 +99,7 @@ def evaluate_metrics(
         values, rep = observable_metrics(split, name, truth_counts, draw_counts, seed, data.paired)
         observables[name] = values
         if name.startswith("m_") and name[2:] in data.resonances:
-            entry = peak(
-                data.truth[name], data.draws[name], data.weight, data.draw_weight, data.reco.get(name), rep
-            )
+            entry = peak(data.truth[name], data.draws[name], data.weight, data.draw_weight, data.reco.get(name), rep)
             entry["ks"] = values["ks"]
             entry["stat_error"]["ks"] = values["stat_error"]["ks"]
             masses[name] = entry

@@ -114,9 +114,7 @@ def one_draw(data: Compared, rng: np.random.Generator, chosen: np.ndarray) -> tu
     return rows, np.minimum(at, share.shape[1] - 1)
 
 
-def held_out_auc(
-    positive: np.ndarray, negative: np.ndarray, weight: np.ndarray, seed: int, fold: np.ndarray
-) -> Auc:
+def held_out_auc(positive: np.ndarray, negative: np.ndarray, weight: np.ndarray, seed: int, fold: np.ndarray) -> Auc:
     """Two-fold held-out AUC of boosted trees; both members of a pair are always in the same fold.
 
     Args:
@@ -140,9 +138,7 @@ def held_out_auc(
     return Auc(float(value), float(0.5 * np.hypot(*[r.error for r in results])))
 
 
-def classifier_auc(
-    data: Compared, with_reco: bool = True, max_events: int = MAX_EVENTS, seed: int = 0
-) -> Auc:
+def classifier_auc(data: Compared, with_reco: bool = True, max_events: int = MAX_EVENTS, seed: int = 0) -> Auc:
     """Held-out AUC of gradient-boosted trees of truth against one draw per event; 0.5 is perfect.
 
     Features are pT, eta, cos phi and sin phi of every particle and the resonance masses, or a table's

@@ -139,5 +139,3 @@ def _reco_index(labels, reco_labels, reco):
         )
     positions = [list(reco_labels).index(reco[label]) if label in reco else i for i, label in enumerate(labels)]
     return jnp.asarray(positions)
-
-

@@ -73,7 +73,9 @@ def kinematics(
 
 def table(labels: Sequence[str], extra: Sequence[str] = ()) -> Features:
     """A table's columns as they are."""
-    return Features(tuple(labels) + tuple(extra), lambda row, mask, extra_values: jnp.concatenate([row, extra_values]))
+    return Features(
+        tuple(labels) + tuple(extra), lambda row, mask, extra_values: jnp.concatenate([row, extra_values])
+    )
 
 
 FEATURES = {"four_momenta": four_momenta, "kinematics": kinematics, "table": table}

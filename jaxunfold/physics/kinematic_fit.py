@@ -88,7 +88,9 @@ def kinematic_fit(
     def step(_, carry):
         x, trial, best, pulls, hessian, gradient, damping = carry
         # value and Jacobian from one graph: half the compile time of asking for each
-        r, jacobian = jax.vmap(lambda v: jax.jvp(residuals, (trial,), (v,)), out_axes=(None, 1))(jnp.eye(x.size, dtype=x.dtype))
+        r, jacobian = jax.vmap(lambda v: jax.jvp(residuals, (trial,), (v,)), out_axes=(None, 1))(
+            jnp.eye(x.size, dtype=x.dtype)
+        )
         # Huber's loss: a leg far off its measurement pulls linearly, as radiation makes such tails
         size = jnp.abs(r)
         chi2 = jnp.sum(jnp.where(size < TAIL, r**2, 2 * TAIL * size - TAIL**2))

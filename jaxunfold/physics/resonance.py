@@ -164,9 +164,7 @@ def encode(tree: Tree, momenta: Float[Array, "p 4"]) -> tuple[Float[Array, " d"]
             mt = jnp.sqrt(m**2 + p[1] ** 2 + p[2] ** 2)
             out += [jnp.log(m), jnp.arcsinh(p[3] / mt)]
             log_volume += 2 * jnp.log(m)
-            log_volume += sum(
-                jnp.log(2 * momenta[tree.labels.index(leaf)][0]) for leaf in tree.leaves(root)
-            )
+            log_volume += sum(jnp.log(2 * momenta[tree.labels.index(leaf)][0]) for leaf in tree.leaves(root))
         else:
             out.append(fv.eta(p))
             log_volume += jnp.log(fv.pt(p)) + _log_cosh(fv.eta(p))

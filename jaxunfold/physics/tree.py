@@ -60,9 +60,7 @@ def build_tree(
         if name in labels:
             raise InputError(f"coordinates.resonances: {name!r} is the name of a leaf already")
         if len(children) != 2:
-            raise InputError(
-                f"coordinates.resonances.{name}: expected two children (nest more), found {children}"
-            )
+            raise InputError(f"coordinates.resonances.{name}: expected two children (nest more), found {children}")
         for child in children:
             if child not in known:
                 raise InputError(

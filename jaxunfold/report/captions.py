@@ -30,8 +30,5 @@ MIGRATION = (
     "Probability of a measured (top) and an unfolded (bottom) value in each bin of the truth; "
     "the line is the diagonal."
 )
-BALANCE = (
-    "Largest transverse component of the sum of all leaves. What is below 10<sup>−10</sup> is in the "
-    "first bin."
-)
+BALANCE = "Largest transverse component of the sum of all leaves. What is below 10<sup>−10</sup> is in the first bin."
 TRAINING = "Loss of training and validation events over epochs."

@@ -24,9 +24,7 @@ def colours(names) -> dict[str, tuple[str, str]]:
     """{method: (colour, line style)}, distinct for up to 28 methods."""
     # the last colour of the series is the truth's
     series = style.SERIES[:-1]
-    return {
-        name: (series[i % len(series)], LINES[i // len(series) % len(LINES)]) for i, name in enumerate(names)
-    }
+    return {name: (series[i % len(series)], LINES[i // len(series) % len(LINES)]) for i, name in enumerate(names)}
 
 
 def draw_spectra(upper, lower, runs: Mapping[str, Compared], name: str, log: bool, peak: bool) -> None:
@@ -119,9 +117,7 @@ def metrics_figure(metrics: Mapping[str, dict], names: list[str]):
         largest = 0.0
         for i, (label, (colour, _)) in enumerate(colours(metrics).items()):
             entries = [metrics[label]["observables"][name] for name in names]
-            known = [
-                (j, e[key], e["stat_error"][key]) for j, e in enumerate(entries) if e.get(key) is not None
-            ]
+            known = [(j, e[key], e["stat_error"][key]) for j, e in enumerate(entries) if e.get(key) is not None]
             if not known:
                 continue
             at, value, error = np.array(known).T
@@ -181,9 +177,7 @@ def table(metrics: Mapping[str, dict], names: list[str], units: Mapping[str, str
     return tables.table(header, rows, "Errors are bootstrap errors over events.")
 
 
-def plan(
-    runs: Mapping[str, Compared], metrics: Mapping[str, dict], seed: int
-) -> list[tuple[style.Plot, Callable]]:
+def plan(runs: Mapping[str, Compared], metrics: Mapping[str, dict], seed: int) -> list[tuple[style.Plot, Callable]]:
     """What the page shows, in order: a Plot and the function without arguments that makes its figure."""
     first = next(iter(runs.values()))
     out = []

@@ -48,9 +48,7 @@ def correlation_figure(data: Compared, x: str, y: str):
     norm = LogNorm(max(truth[truth > 0].min(), 1e-4 * top), top)
     colours = colormaps["viridis"].with_extremes(under="white")
     for ax, values, title in ((a, truth, "truth"), (b, unfolded, "unfolded")):
-        mesh = ax.pcolormesh(
-            *edges, np.ma.masked_less_equal(values, 0).T, norm=norm, cmap=colours, rasterized=True
-        )
+        mesh = ax.pcolormesh(*edges, np.ma.masked_less_equal(values, 0).T, norm=norm, cmap=colours, rasterized=True)
         ax.set_title(title)
     figure.colorbar(mesh, ax=[a, b], label="density", pad=0.01)
     # a bin with a handful of events has no deviation worth a colour

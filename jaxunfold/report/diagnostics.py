@@ -26,9 +26,7 @@ def balance_figure(data: Compared):
         clipped = np.clip(values.reshape(-1), FLOOR, 1)
         counts, _ = np.histogram(clipped, edges, weights=weight.reshape(-1))
         bars = Spectrum(edges, counts / weight.sum(), counts)
-        ax.stairs(
-            bars.values, edges, color=colour, ls=line, lw=1.6, label=f"{label} (largest {values.max():.1e})"
-        )
+        ax.stairs(bars.values, edges, color=colour, ls=line, lw=1.6, label=f"{label} (largest {values.max():.1e})")
     ax.set(xscale="log", xlim=(edges[0], edges[-1]), ylabel="fraction of events or draws")
     ax.set_ylim(0, 1.45 * ax.get_ylim()[1])
     ax.set_xlabel(r"$\max_{x,y}\,|\sum_i p_i|\ /\ \sum_i(|p_{x,i}| + |p_{y,i}|)$")

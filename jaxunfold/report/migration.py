@@ -40,13 +40,9 @@ def residuals_figure(data: Compared):
         edges = np.linspace(-half, half, 61)
         if measured is not None:
             reco = spectrum(measured, data.weight, edges)
-            mplhep.histplot(
-                reco.values, edges, ax=ax, yerr=False, color=style.RECO, ls="--", label="reco $-$ truth"
-            )
+            mplhep.histplot(reco.values, edges, ax=ax, yerr=False, color=style.RECO, ls="--", label="reco $-$ truth")
         unfolded = spectrum(drawn, data.draw_weight, edges)
-        mplhep.histplot(
-            unfolded.values, edges, ax=ax, yerr=False, color=style.UNFOLDED, label="unfolded $-$ truth"
-        )
+        mplhep.histplot(unfolded.values, edges, ax=ax, yerr=False, color=style.UNFOLDED, label="unfolded $-$ truth")
         ax.axvline(0, color=style.TRUTH, lw=0.6)
         ax.set(xlim=(-half, half), xlabel=residual_label(data, name))
         ax.set_ylim(bottom=0)

@@ -143,10 +143,7 @@ def groups(data: Compared) -> list[tuple[str, list[tuple[str, bool, bool]]]]:
     """Which spectra share a figure: (file name, panels), the leaves of one resonance together."""
     if data.is_table:
         names = list(data.truth)
-        return [
-            (f"spectra_{i // 4}", [(x, False, False) for x in names[i : i + 4]])
-            for i in range(0, len(names), 4)
-        ]
+        return [(f"spectra_{i // 4}", [(x, False, False) for x in names[i : i + 4]]) for i in range(0, len(names), 4)]
     out, grouped = [], set()
     for name, children in data.resonances.items():
         leaves = [x for x in children if x in data.truth_names]

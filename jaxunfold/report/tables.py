@@ -25,8 +25,7 @@ def table(header: list[str], rows: list[list[str]], caption: str = "") -> str:
     """An HTML table that scrolls sideways on a narrow screen; cells are HTML already."""
     head = "".join(f"<th scope=col>{cell}</th>" for cell in header)
     body = "".join(
-        f"<tr><th scope=row>{row[0]}</th>" + "".join(f"<td>{cell}</td>" for cell in row[1:]) + "</tr>"
-        for row in rows
+        f"<tr><th scope=row>{row[0]}</th>" + "".join(f"<td>{cell}</td>" for cell in row[1:]) + "</tr>" for row in rows
     )
     note = f"<caption>{caption}</caption>" if caption else ""
     return f"<div class=scroll><table>{note}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
@@ -100,9 +99,7 @@ def masses(metrics: dict) -> str:
     for name, m in metrics["masses"].items():
         e = m.get("stat_error", {})
         for what, word in (("peak", "median"), ("width", "width")):
-            cells = [
-                number(m[f"{level}_{what}"], e.get(f"{level}_{what}")) for level in ("truth", "unfolded")
-            ]
+            cells = [number(m[f"{level}_{what}"], e.get(f"{level}_{what}")) for level in ("truth", "unfolded")]
             rows.append([f"{labels.web(name)}, {word}", *cells, number(m.get(f"reco_{what}"))])
     note = "In GeV; the width is half the central 68 per cent interval."
     return table(["mass", "truth", "unfolded", "reco"], rows, note)

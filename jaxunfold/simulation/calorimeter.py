@@ -74,9 +74,7 @@ def measure(
     ring = np.searchsorted(edges, eta, side="left")
     hit = (share > 0) & (ring > 0) & (ring < len(edges))
     at = ring[hit]
-    column = np.clip(
-        np.ceil((phi[hit] + np.pi) / (2 * np.pi) * num_phi[at]).astype(int) - 1, 0, num_phi[at] - 1
-    )
+    column = np.clip(np.ceil((phi[hit] + np.pi) / (2 * np.pi) * num_phi[at]).astype(int) - 1, 0, num_phi[at] - 1)
     keys, tower = np.unique(event[hit] * offset[-1] + offset[at] + column, return_inverse=True)
     tower_of_particle = np.full(len(energy), -1)
     tower_of_particle[hit] = tower
@@ -98,10 +96,7 @@ def measure(
     tower_of_track = tower_of_particle[tracks.particle]
     seen = tower_of_track >= 0
     index, track_energy = tower_of_track[seen], tracks.energy[seen]
-    better = (
-        energy_resolution(card.resolution, centre[index], track_energy)
-        < tracks.resolution[seen] * track_energy
-    )
+    better = energy_resolution(card.resolution, centre[index], track_energy) < tracks.resolution[seen] * track_energy
     replaced = np.bincount(index, weights=track_energy * better, minlength=size)
     kept = np.bincount(index, weights=track_energy * ~better, minlength=size)
     left = np.maximum(measured - kept, 0.0)

@@ -57,9 +57,7 @@ def run_chunk(
 
     energy = f"Beams:eCM = {process.sqrt_s_gev}"
     settings = (energy, *process.pythia)
-    engine, records = timed(
-        "start", generator.start, settings, pythia_seed(seed, index), process.truth, process.veto
-    )
+    engine, records = timed("start", generator.start, settings, pythia_seed(seed, index), process.truth, process.veto)
     rng = np.random.default_rng(np.random.SeedSequence([seed, index]))
     parts, accepted, generated = [], 0, 0
     while generated < process.chunk and accepted < limit:

@@ -93,9 +93,7 @@ def detect(rng: np.random.Generator, card: Card, particles: Particles) -> Detect
 
     gamma = np.flatnonzero(ecal.towers.excess > 0)
     gamma_pt = ecal.towers.excess[gamma] / np.cosh(ecal.towers.eta[gamma])
-    gamma = gamma[
-        rng.random(len(gamma)) < _efficiency(card.photon_efficiency, ecal.towers.eta[gamma], gamma_pt)
-    ]
+    gamma = gamma[rng.random(len(gamma)) < _efficiency(card.photon_efficiency, ecal.towers.eta[gamma], gamma_pt)]
     gamma_pt = ecal.towers.excess[gamma] / np.cosh(ecal.towers.eta[gamma])
     towers = ecal.towers
     around = _activity(card, flow, towers.event[gamma], towers.eta[gamma], towers.phi[gamma], gamma)
@@ -105,9 +103,7 @@ def detect(rng: np.random.Generator, card: Card, particles: Particles) -> Detect
     e_pt = hcal.tracks.energy[e] / np.cosh(eta[track[e]])
     e = e[luck[track[e], 1] < _efficiency(card.electron_efficiency, hit_eta[track[e]], e_pt)]
     e_pt = hcal.tracks.energy[e] / np.cosh(eta[track[e]])
-    around = _activity(
-        card, flow, particles.event[track[e]], eta[track[e]], phi[track[e]], np.full(len(e), -2)
-    )
+    around = _activity(card, flow, particles.event[track[e]], eta[track[e]], phi[track[e]], np.full(len(e), -2))
     e_tower = ecal.tower_of_track[e]
     good = (around <= card.isolation_ratio_max * e_pt) & ~np.isin(e_tower, photon_towers)
     e, e_tower = e[good], e_tower[good]
@@ -152,10 +148,7 @@ def _findable(card: Card, particles: Particles, luck: np.ndarray) -> np.ndarray:
     pt = np.hypot(electrons.momentum[:, 1], electrons.momentum[:, 2])
     found = impact.ok & (luck[at, 0] < _efficiency(card.electron_track_efficiency, impact.eta, pt))
     found &= luck[at, 1] < _efficiency(card.electron_efficiency, impact.eta, np.full(len(at), HIGH_PT))
-    signs = [
-        np.bincount(electrons.event[found & (electrons.charge * s > 0)], minlength=num_events)
-        for s in (1, -1)
-    ]
+    signs = [np.bincount(electrons.event[found & (electrons.charge * s > 0)], minlength=num_events) for s in (1, -1)]
     return (signs[0] > 0) & (signs[1] > 0)
 
 

@@ -44,15 +44,12 @@ def require() -> Any:
         import pythia8mc
     except ImportError as error:
         raise InputError(
-            f"simulation needs Pythia 8, fastjet and awkward, found no {error.name}: "
-            "pip install 'jaxunfold[sim]'"
+            f"simulation needs Pythia 8, fastjet and awkward, found no {error.name}: pip install 'jaxunfold[sim]'"
         ) from error
     return pythia8mc
 
 
-def start(
-    settings: tuple[str, ...], seed: int, labels: tuple[str, ...], veto: Veto | None
-) -> tuple[Any, list]:
+def start(settings: tuple[str, ...], seed: int, labels: tuple[str, ...], veto: Veto | None) -> tuple[Any, list]:
     """An initialised Pythia and the list that its hook fills with hard processes.
 
     Args:
@@ -130,9 +127,7 @@ def next_batch(pythia: tuple[Any, Any], records: list, num: int) -> Generated:
     final = np.flatnonzero(flat.status.to_numpy() > 0)
     event = np.repeat(np.arange(len(counts)), counts)[final]
     momentum = np.stack([energy[final]] + [flat.p[k].to_numpy()[final] for k in ("px", "py", "pz")], axis=-1)
-    vertex = np.stack(
-        [ak.fill_none(flat.vProd[k], 0.0).to_numpy()[final] for k in ("px", "py", "pz")], axis=-1
-    )
+    vertex = np.stack([ak.fill_none(flat.vProd[k], 0.0).to_numpy()[final] for k in ("px", "py", "pz")], axis=-1)
     pdg = flat.id.to_numpy()[final].astype(np.int64)
     codes, inverse = np.unique(pdg, return_inverse=True)
     charge = np.array([engine.particleData.charge(int(code)) for code in codes])[inverse]

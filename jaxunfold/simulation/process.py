@@ -87,15 +87,8 @@ def _check(process: Process) -> None:
         )
     if not set(process.extra) <= set(EXTRA):
         raise InputError(f"simulation config: extra: expected some of {EXTRA}, found {process.extra}")
-    if (
-        process.selection.min_jets < 2
-        or process.selection.slots < 2
-        or process.chunk < 1
-        or process.batch < 1
-    ):
-        raise InputError(
-            "simulation config: expected min_jets and slots of 2 or more, chunk and batch of 1 or more"
-        )
+    if process.selection.min_jets < 2 or process.selection.slots < 2 or process.chunk < 1 or process.batch < 1:
+        raise InputError("simulation config: expected min_jets and slots of 2 or more, chunk and batch of 1 or more")
 
 
 def to_json(process: Process) -> str:

@@ -125,9 +125,7 @@ def open_parts(parts: Path, name: str, resume: bool) -> dict[int, Chunk]:
         if parts.exists() and resume:
             found = label.read_text() if label.exists() else ""
             if found != name:
-                raise InputError(
-                    f"{parts}: expected the chunks of this simulation, found another's: drop --resume"
-                )
+                raise InputError(f"{parts}: expected the chunks of this simulation, found another's: drop --resume")
             return {int(file.stem): _load(file) for file in sorted(parts.glob("??????.npz"))}
         if label.exists():
             shutil.rmtree(parts)

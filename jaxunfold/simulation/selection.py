@@ -41,9 +41,7 @@ class Selected(NamedTuple):
     met: Float[np.ndarray, "n 2"]
 
 
-def select(
-    selection: Selection, hard: Float[np.ndarray, "n p 4"], detected: Detected, jets: Jets
-) -> Selected:
+def select(selection: Selection, hard: Float[np.ndarray, "n p 4"], detected: Detected, jets: Jets) -> Selected:
     """Events with exactly one electron, one positron and the required number of jets.
 
     Args:
@@ -84,9 +82,7 @@ def pt_eta_phi(p: Float[np.ndarray, "*n 4"]) -> tuple[np.ndarray, np.ndarray, np
     return pt, np.arcsinh(p[..., 3] / np.maximum(pt, 1e-9)), np.arctan2(p[..., 2], p[..., 1])
 
 
-def order_by_angle(
-    truth: Float[np.ndarray, "n 4 4"], reco: Float[np.ndarray, "n r 4"]
-) -> Float[np.ndarray, "n 4 4"]:
+def order_by_angle(truth: Float[np.ndarray, "n 4 4"], reco: Float[np.ndarray, "n r 4"]) -> Float[np.ndarray, "n 4 4"]:
     """Truth with its two quarks ordered as the two leading jets, by the smaller summed Delta R^2; no cut
     on it."""
     _, q_eta, q_phi = pt_eta_phi(truth[:, 2:4])
@@ -97,9 +93,7 @@ def order_by_angle(
     return np.where(swap[:, None, None], truth[:, [0, 1, 3, 2]], truth)
 
 
-def order_by_pt(
-    truth: Float[np.ndarray, "n 4 4"], reco: Float[np.ndarray, "n r 4"]
-) -> Float[np.ndarray, "n 4 4"]:
+def order_by_pt(truth: Float[np.ndarray, "n 4 4"], reco: Float[np.ndarray, "n r 4"]) -> Float[np.ndarray, "n 4 4"]:
     """Truth with its two quarks ordered by falling transverse momentum."""
     pt = pt_eta_phi(truth)[0]
     return np.where((pt[:, 3] > pt[:, 2])[:, None, None], truth[:, [0, 1, 3, 2]], truth)
@@ -125,9 +119,7 @@ def project_massless(
     return out
 
 
-def boost(
-    p: Float[np.ndarray, "n 4"], frame: Float[np.ndarray, "n 4"], mass: np.ndarray, sign: int
-) -> np.ndarray:
+def boost(p: Float[np.ndarray, "n 4"], frame: Float[np.ndarray, "n 4"], mass: np.ndarray, sign: int) -> np.ndarray:
     """p seen from the rest frame of ``frame`` (sign -1), or brought from there to the laboratory (sign 1)."""
     k = sign * frame[:, 1:]
     dot = np.sum(k * p[:, 1:], -1)

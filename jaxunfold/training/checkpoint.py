@@ -203,16 +203,13 @@ def _rebuild(path: str, template, leaves: dict, described: dict):
             )
         if _is_key(leaf) != ("key" in found):
             kinds = ("numbers", "a typed key")
-            raise InputError(
-                f"{path}: leaf {name}: expected {kinds[_is_key(leaf)]}, found {kinds['key' in found]}"
-            )
+            raise InputError(f"{path}: leaf {name}: expected {kinds[_is_key(leaf)]}, found {kinds['key' in found]}")
     for name in leaves:
         if name not in wanted:
             raise InputError(f"{path}: leaf {name}: expected none, found {_signature(leaves[name])}")
     keys = {name: found["key"] for name, found in described.items() if "key" in found}
     ordered = [
-        jax.random.wrap_key_data(leaves[name], impl=keys[name]) if name in keys else leaves[name]
-        for name in wanted
+        jax.random.wrap_key_data(leaves[name], impl=keys[name]) if name in keys else leaves[name] for name in wanted
     ]
     return jax.tree.unflatten(jax.tree.structure(template), ordered)
 

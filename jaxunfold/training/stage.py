@@ -135,9 +135,7 @@ def _begin(directory, stage, init, source, key, mesh, identity, keeps_best):
     for name, value in identity.items():
         before = found.host["identity"].get(name)
         if before != value:
-            raise InputError(
-                f"{found.path}: {name}: expected {value}, found {before}: another training's checkpoint"
-            )
+            raise InputError(f"{found.path}: {name}: expected {value}, found {before}: another training's checkpoint")
     best = _place(found.tree["best"], mesh) if keeps_best else None
     return _place(found.tree["state"], mesh), best, Progress(**found.host["progress"]), found.path
 

@@ -110,9 +110,7 @@ def test_log_det_is_the_jacobians(case, dtype):
 @pytest.mark.parametrize("dtype", TOLERANCE)
 def test_inverse_has_minus_the_log_det(case, dtype):
     values = case.values[dtype]
-    np.testing.assert_array_less(
-        np.abs(values.inverse_log_det + values.log_det), 100 * tolerance(case, dtype)
-    )
+    np.testing.assert_array_less(np.abs(values.inverse_log_det + values.log_det), 100 * tolerance(case, dtype))
 
 
 def test_single_precision_agrees_with_double(case):
@@ -203,9 +201,7 @@ def test_global_affine_in_numbers():
 
 
 def test_permutation_in_numbers():
-    z, log_det = permutation(3).forward(
-        {"rank": jnp.asarray([2.0, 0.0, 1.0])}, jnp.asarray([10.0, 20.0, 30.0]), None
-    )
+    z, log_det = permutation(3).forward({"rank": jnp.asarray([2.0, 0.0, 1.0])}, jnp.asarray([10.0, 20.0, 30.0]), None)
     np.testing.assert_array_equal(z, [20.0, 30.0, 10.0])
     assert log_det == 0
 

@@ -71,9 +71,7 @@ def test_tails_are_straight_lines(fitted):
     x = jnp.asarray(fitted.x[:, -1:] + jnp.asarray([1.0, 2.0, 3.0]), jnp.float32).T
     z, log_derivative, back, _, _ = there_and_back(fitted, x)
     np.testing.assert_allclose(np.diff(z, axis=0), np.broadcast_to(fitted.slope[:, -1], (2, 4)), rtol=1e-2)
-    np.testing.assert_allclose(
-        log_derivative, np.broadcast_to(np.log(fitted.slope[:, -1]), (3, 4)), rtol=1e-6
-    )
+    np.testing.assert_allclose(log_derivative, np.broadcast_to(np.log(fitted.slope[:, -1]), (3, 4)), rtol=1e-6)
     np.testing.assert_allclose(back, x, rtol=1e-4)
 
 

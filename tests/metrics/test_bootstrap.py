@@ -42,9 +42,7 @@ def test_binned_statistics_agree_with_the_exact_ones():
     ones = np.ones((len(truth), 1))
     rep = bootstrap.replicate(truth, draws - 2.9, weight, draw_weight, ones, ones, edges)
     args = (truth, (draws - 2.9).reshape(-1), weight, draw_weight.reshape(-1))
-    np.testing.assert_allclose(
-        bootstrap.wasserstein_replicas(rep)[0], distances.wasserstein(*args), rtol=0.02
-    )
+    np.testing.assert_allclose(bootstrap.wasserstein_replicas(rep)[0], distances.wasserstein(*args), rtol=0.02)
     np.testing.assert_allclose(bootstrap.ks_replicas(rep)[0], distances.kolmogorov_smirnov(*args), rtol=0.03)
     triangular = distances.triangular(*args, edges=edges)
     np.testing.assert_allclose(bootstrap.triangular_replicas(rep, edges)[0], triangular, rtol=1e-9)

@@ -44,9 +44,7 @@ def test_integer_weights_are_repetitions(samples):
     edges = np.linspace(-2, 2, 9)
     for f in (distances.wasserstein, distances.kolmogorov_smirnov):
         np.testing.assert_allclose(f(many, y), f(x, y, w))
-    np.testing.assert_allclose(
-        distances.triangular(many, y, edges=edges), distances.triangular(x, y, w, edges=edges)
-    )
+    np.testing.assert_allclose(distances.triangular(many, y, edges=edges), distances.triangular(x, y, w, edges=edges))
 
 
 def test_a_negative_weight_cancels_its_twin(samples):

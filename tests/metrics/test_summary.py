@@ -86,9 +86,7 @@ def test_one_weighted_sample_for_all_events(events):
     alone = of_events((truth, shared[:, :100], reco))
     other = evaluate_metrics(alone, replicas=5, classifier_events=0)
     for key in ("wasserstein", "ks", "triangular"):
-        np.testing.assert_allclose(
-            out["observables"]["m_jj"][key], other["observables"]["m_jj"][key], rtol=1e-6
-        )
+        np.testing.assert_allclose(out["observables"]["m_jj"][key], other["observables"]["m_jj"][key], rtol=1e-6)
 
 
 def test_tables_are_compared_column_by_column():

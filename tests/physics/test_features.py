@@ -23,9 +23,7 @@ def events():
         rng.uniform(-np.pi, np.pi, (50, 5)),
     )
     mass = np.array([0, 0, 5, 8, 10]) * np.ones((50, 1))
-    return jnp.asarray(
-        fv.from_ptetaphim(jnp.asarray(pt), jnp.asarray(eta), jnp.asarray(phi), mass), jnp.float32
-    )
+    return jnp.asarray(fv.from_ptetaphim(jnp.asarray(pt), jnp.asarray(eta), jnp.asarray(phi), mass), jnp.float32)
 
 
 @pytest.fixture(scope="module")
@@ -80,9 +78,7 @@ def test_four_momenta_and_table():
     np.testing.assert_array_equal(features.apply(reco, mask, jnp.asarray([9.0])), [0, 1, 2, 3, 0, 0, 0, 0, 9])
     features = build_features("table", ("a", "b"), ("c",))
     assert features.names == ("a", "b", "c")
-    np.testing.assert_array_equal(
-        features.apply(jnp.asarray([1.0, 2.0]), None, jnp.asarray([3.0])), [1, 2, 3]
-    )
+    np.testing.assert_array_equal(features.apply(jnp.asarray([1.0, 2.0]), None, jnp.asarray([3.0])), [1, 2, 3])
 
 
 @pytest.mark.parametrize(

@@ -32,9 +32,7 @@ def test_round_trip_through_pt_eta_phi_mass(x64):
 
 def test_rapidity_is_additive_under_longitudinal_boosts(x64):
     p, y = fv.on_shell(jnp.asarray([0.0, 3.0, 4.0, 12.0]), 5.0), 1.7
-    boosted = jnp.asarray(
-        [np.cosh(y) * p[0] + np.sinh(y) * p[3], p[1], p[2], np.sinh(y) * p[0] + np.cosh(y) * p[3]]
-    )
+    boosted = jnp.asarray([np.cosh(y) * p[0] + np.sinh(y) * p[3], p[1], p[2], np.sinh(y) * p[0] + np.cosh(y) * p[3]])
     np.testing.assert_allclose(fv.rapidity(boosted), fv.rapidity(p) + y, rtol=1e-12)
     np.testing.assert_allclose(fv.transverse_mass(boosted), fv.transverse_mass(p), rtol=1e-12)
 

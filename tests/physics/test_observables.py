@@ -13,9 +13,7 @@ from jaxunfold.physics.symmetries import reflect
 
 def test_z_at_rest():
     m = 91.2
-    p = jnp.asarray(
-        [[m / 2, 0.6 * m / 2, 0.0, 0.8 * m / 2], [m / 2, -0.6 * m / 2, 0.0, -0.8 * m / 2]], jnp.float32
-    )
+    p = jnp.asarray([[m / 2, 0.6 * m / 2, 0.0, 0.8 * m / 2], [m / 2, -0.6 * m / 2, 0.0, -0.8 * m / 2]], jnp.float32)
     out = observables(p, ("e-", "e+"), {"ll": ("e-", "e+")})
     assert tuple(out) == ("pt_e-", "eta_e-", "pt_e+", "eta_e+", "m_ll", "pt_ll")
     expected = [0.3 * m, np.arctanh(0.8), 0.3 * m, -np.arctanh(0.8), m]
@@ -37,7 +35,7 @@ def test_names_of_a_nested_decay_and_its_mass(x64):
 @pytest.mark.parametrize("opening", [1.0, 0.1, 0.01])
 @pytest.mark.parametrize("energy", [50.0, 2000.0])
 def test_pair_mass_of_light_particles_in_float32(opening, energy):
-    """m = 2 E sin(theta / 2). A leaf's energy and momentum are rounded each on their own, which is 1e-7 E^2 in
+    """m = 2 E sin(theta / 2). A leaf's energy and momentum are rounded each on their own, 1e-7 E^2 in
     E^2 - p^2, to be compared with m^2 = (E theta)^2."""
     rng = np.random.default_rng(0)
     n = rng.normal(size=(2, 2000, 3))
@@ -73,10 +71,7 @@ def test_reflections_leave_masses_and_flip_one_sign(zw_events, axis, component):
     signs[component] = -1
     np.testing.assert_array_equal(out, (zw_events.truth * signs).astype(np.float32))
     np.testing.assert_array_equal(reflect(out, axis), zw_events.truth)
-    a, b = (
-        observables(jnp.asarray(p), zw_events.truth_names, {"ll": ("e-", "e+")})
-        for p in (zw_events.truth, out)
-    )
+    a, b = (observables(jnp.asarray(p), zw_events.truth_names, {"ll": ("e-", "e+")}) for p in (zw_events.truth, out))
     np.testing.assert_allclose(a["m_ll"], b["m_ll"], rtol=1e-5)
     sign = -1 if axis == "z" else 1
     np.testing.assert_allclose(a["eta_e-"], sign * b["eta_e-"], rtol=1e-5)

@@ -50,7 +50,7 @@ def random_coordinates(tree, n, seed=0):
 
 
 def encode_with_jacobian(tree, p):
-    """encode, and d coordinates / d momenta: on-shell three-momenta, less px, py of the last where balanced."""
+    """And d coordinates / d momenta: on-shell three-momenta, less px, py of the last where balanced."""
     fixed = None
     if tree.recoil and tree.total == "zero":
         fixed = tree.labels.index(tree.leaves(tree.recoil)[-1])
@@ -93,9 +93,7 @@ def test_double_precision(x64, name):
     np.testing.assert_allclose(p[..., 0] ** 2 - np.sum(p[..., 1:] ** 2, -1), shell, atol=1e-7)
 
 
-@pytest.mark.parametrize(
-    "name", ["lab and frame, balanced", "nested first, a leaf recoils", "recoil of free total"]
-)
+@pytest.mark.parametrize("name", ["lab and frame, balanced", "nested first, a leaf recoils", "recoil of free total"])
 def test_single_precision(name):
     """60 000 random events: momentum balance, on-shell energies, masses as asked, round trip of the bulk."""
     tree = TREES[name]()

@@ -53,9 +53,7 @@ def photons(energy, eta, phi, event, rng, card=CARD.ecal, tracks=NONE):
 
 
 def test_towers_hold_their_particles_and_events_stay_apart():
-    towers = photons(
-        [50, 50, 50], [0.101, 0.102, 0.101], [0.2, 0.2, 0.2], [0, 0, 1], np.random.default_rng(1)
-    ).towers
+    towers = photons([50, 50, 50], [0.101, 0.102, 0.101], [0.2, 0.2, 0.2], [0, 0, 1], np.random.default_rng(1)).towers
     np.testing.assert_array_equal(towers.event, [0, 1])
     low = np.floor(0.101 / 0.0174) * 0.0174
     assert ((towers.eta >= low) & (towers.eta <= low + 0.0174)).all()
@@ -65,9 +63,7 @@ def test_towers_hold_their_particles_and_events_stay_apart():
 
 def test_tower_energies_are_smeared_as_the_card_says():
     n = 20_000
-    towers = photons(
-        np.full(n, 40.0), np.full(n, 0.5), np.zeros(n), np.arange(n), np.random.default_rng(2)
-    ).towers
+    towers = photons(np.full(n, 40.0), np.full(n, 0.5), np.zeros(n), np.arange(n), np.random.default_rng(2)).towers
     sigma = np.sqrt((0.0017 * 40) ** 2 + 0.101**2 * 40)
     assert abs(towers.energy.mean() - 40) < 5 * sigma / np.sqrt(n)
     assert abs(towers.energy.std() / sigma - 1) < 5 / np.sqrt(2 * n)

@@ -55,9 +55,7 @@ def test_order_by_pt():
 def test_records_are_found_though_some_events_failed():
     records = np.random.default_rng(4).random((50, 18))
     kept = np.array([3, 4, 10, 49])
-    np.testing.assert_array_equal(
-        match_records(records, records[kept, :2]), records[kept, 2:].reshape(4, 4, 4)
-    )
+    np.testing.assert_array_equal(match_records(records, records[kept, :2]), records[kept, 2:].reshape(4, 4, 4))
     with pytest.raises(RuntimeError, match="matches no recorded"):
         match_records(records, np.array([[0.5, 2.0]]))
 

@@ -29,9 +29,7 @@ def event(kind, **fields):
 
 def test_metrics_have_one_line_per_epoch(tmp_path):
     path = tmp_path / "metrics.jsonl"
-    toy.make_loop(None, [training.metrics_writer(str(path))], epochs=3)(
-        "fit", toy.init, toy.step, toy.evaluate
-    )
+    toy.make_loop(None, [training.metrics_writer(str(path))], epochs=3)("fit", toy.init, toy.step, toy.evaluate)
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     assert [line["epoch"] for line in lines] == [1, 2, 3]
     assert [line["step"] for line in lines] == [20, 40, 60]

@@ -153,9 +153,7 @@ assert found.step == 1 and np.array_equal(found.tree["x"], noise["x"])
 
 @pytest.mark.skipif(not hasattr(resource, "RLIMIT_FSIZE"), reason="no limit on file sizes on this system")
 def test_a_write_that_the_disk_refuses_is_one_clear_line_and_the_earlier_one_stays(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "cannot write the checkpoint: File too large; the checkpoint" in done.stdout
     assert done.stdout.count("\n") == 1

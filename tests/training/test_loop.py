@@ -57,8 +57,7 @@ def test_stages_differ_and_seeds_differ_and_equal_ones_agree():
 
 def test_steps_per_dispatch_does_not_change_the_result():
     states = [
-        toy.make_loop(None, epochs=2, steps_per_dispatch=k)("a", toy.init, toy.step)["params"]
-        for k in (1, 4, 20)
+        toy.make_loop(None, epochs=2, steps_per_dispatch=k)("a", toy.init, toy.step)["params"] for k in (1, 4, 20)
     ]
     chex.assert_trees_all_close(*states, rtol=1e-5)
 
@@ -172,9 +171,7 @@ def test_a_state_that_is_not_finite_is_named_and_never_saved(tmp_path):
         return poisoned(*args, at=14, what="state")
 
     loop = toy.make_loop(str(tmp_path), checkpoint_every_seconds=0.0)
-    with pytest.raises(
-        training.NonFiniteError, match=r"fit: step 15: state not finite in params/w; .*000000010$"
-    ):
+    with pytest.raises(training.NonFiniteError, match=r"fit: step 15: state not finite in params/w; .*000000010$"):
         loop("fit", toy.init, step)
 
 

@@ -73,9 +73,7 @@ def test_ema_in_the_long_run_has_the_decay_asked_for():
     assert float(ema_update(jnp.array(1.0), jnp.array(0.0), 0.9, 10_000)) == pytest.approx(0.9)
 
 
-@pytest.mark.parametrize(
-    "options", [{"kind": "sgd"}, {"schedule": "linear"}, {"weight_decay": 0.1}, {"warmup": 1.0}]
-)
+@pytest.mark.parametrize("options", [{"kind": "sgd"}, {"schedule": "linear"}, {"weight_decay": 0.1}, {"warmup": 1.0}])
 def test_bad_options_are_refused_in_one_line(options):
     with pytest.raises(InputError, match=r"expected|needs") as caught:
         make_optimizer(1e-3, 10, **options)

@@ -13,9 +13,7 @@ SCRIPT = [sys.executable, toy.__file__]
 
 
 def start(workdir):
-    return subprocess.Popen(
-        [*SCRIPT, str(workdir)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    return subprocess.Popen([*SCRIPT, str(workdir)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def test_sigkill_at_random_moments_changes_no_bit(tmp_path):
