@@ -5,12 +5,10 @@ python -m jaxunfold.unfold --workdir DIR --data FILE --out FILE [--draws K] [--s
 
 import os
 
-import h5py
-import numpy as np
-
 import jaxunfold
 from jaxunfold import cli
 from jaxunfold.data.events import read
+from jaxunfold.data.files import write_datasets
 from jaxunfold.errors import InputError
 from jaxunfold.evaluation import unfold_with_progress
 from jaxunfold.run import Run
@@ -24,20 +22,17 @@ def write_draws(path: str, run: Run, unfolded: Unfolded, weight, attrs: dict) ->
     Datasets: samples/momenta (attr labels) or samples/table (attrs names, units), log_weights, member,
     weight.
     """
-    momenta = run.problem.kind == "momenta"
-    temporary = f"{path}.tmp"
-    with h5py.File(temporary, "w") as file:
-        samples = file.create_dataset(f"samples/{run.problem.kind}", data=unfolded.samples.astype(np.float32))
-        samples.attrs["labels" if momenta else "names"] = list(run.problem.truth_names)
-        if run.problem.truth_units:
-            samples.attrs["units"] = list(run.problem.truth_units)
-        file["log_weights"] = unfolded.log_weights.astype(np.float32)
-        if unfolded.member is not None:
-            file["member"] = unfolded.member
-        if weight is not None:
-            file["weight"] = weight
-        file.attrs.update({"schema": 1, "code_version": jaxunfold.__version__, **attrs})
-    os.replace(temporary, path)
+    names = {"labels" if run.problem.kind == "momenta" else "names": run.problem.truth_names}
+    names["units"] = run.problem.truth_units
+    datasets = {f"samples/{run.problem.kind}": (unfolded.samples, names)}
+    for name, values in (
+        ("log_weights", unfolded.log_weights),
+        ("member", unfolded.member),
+        ("weight", weight),
+    ):
+        if values is not None:
+            datasets[name] = (values, {})
+    write_datasets(path, datasets, {"code_version": jaxunfold.__version__, **attrs})
 
 
 def main(argv=None) -> int:

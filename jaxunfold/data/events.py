@@ -1,6 +1,5 @@
 """An event sample in memory, its reading and writing: the type that the rest of the package is fed with."""
 
-import contextlib
 import dataclasses
 import os
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ import h5py
 import numpy as np
 
 from jaxunfold.data import checks, schema
+from jaxunfold.data.files import write_datasets
 from jaxunfold.errors import InputError
 
 ARRAYS = ("reco", "truth", "mask", "extra", "weight", "pass_truth", "pass_reco")
@@ -173,16 +173,20 @@ def write(path: str | os.PathLike, events: Events) -> None:
         datasets[truth] = (events.truth, {key: events.truth_names, "units": events.truth_units})
     if events.kind == "momenta":
         mask = events.reco.any(axis=-1) if events.mask is None else events.mask
-        datasets["reco/mask"] = (mask, {})
+        datasets["reco/mask"] = (np.asarray(mask, bool), {})
     if events.extra is not None:
         datasets["reco/extra"] = (events.extra, {"names": events.extra_names})
-    for name in ("weight", "pass_truth", "pass_reco"):
+    if events.weight is not None:
+        datasets["weight"] = (events.weight, {})
+    for name in ("pass_truth", "pass_reco"):
         if getattr(events, name) is not None:
-            datasets[name] = (getattr(events, name), {})
+            datasets[name] = (np.asarray(getattr(events, name), bool), {})
     for name, (values, _) in datasets.items():
         if len(values) != len(events):
             raise InputError(f"{path}: {name} expected {len(events)} events as {reco}, found {len(values)}")
-    _write_file(path, datasets, events.attrs)
+    if not len(events):
+        raise InputError(f"{path}: expected at least one event to write, found none")
+    write_datasets(path, datasets, events.attrs)
 
 
 def sample_path(name: str) -> str:
@@ -193,40 +197,6 @@ def sample_path(name: str) -> str:
         known = ", ".join(sorted(p.stem for p in folder.glob("*.h5"))) or "none"
         raise InputError(f"{path}: no embedded sample {name!r}, expected one of {known}")
     return str(path)
-
-
-def _write_file(path: str | os.PathLike, datasets: dict[str, tuple[np.ndarray, dict]], attrs: dict) -> None:
-    """Write datasets {name: (values, attributes)} atomically: the file is there whole, or not at all."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    image = _image(path.name, datasets, attrs)
-    try:
-        temporary.write_bytes(image)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror or error})") from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-
-
-def _image(name: str, datasets: dict[str, tuple[np.ndarray, dict]], attrs: dict) -> bytes:
-    """The file's bytes, made in memory: the HDF5 library crashes at exit after writing to a full disk."""
-    with h5py.File(name, "w", driver="core", backing_store=False) as file:
-        for key, value in {**attrs, "schema": schema.SCHEMA}.items():
-            if value is not None:
-                file.attrs[key] = value
-        for dataset_name, (values, attributes) in datasets.items():
-            values = np.asarray(values, bool if dataset_name in schema.FLAGS else np.float32)
-            chunks = tuple(max(1, size) for size in (min(len(values), schema.CHUNK), *values.shape[1:]))
-            dataset = file.create_dataset(
-                dataset_name, data=values, chunks=chunks, compression="gzip", compression_opts=4, shuffle=True
-            )
-            for key, texts in attributes.items():
-                if texts:
-                    dataset.attrs.create(key, list(texts), dtype=h5py.string_dtype())
-        file.flush()
-        return file.id.get_file_image()
 
 
 def _number(value) -> float | None:
