@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import jax
+import numpy as np
 
 from jaxunfold import cli, config
 from jaxunfold.data.events import Events
@@ -14,7 +15,25 @@ from jaxunfold.errors import InputError
 from jaxunfold.metrics.compared import Compared, compare
 from jaxunfold.metrics.summary import evaluate_metrics
 from jaxunfold.report.page import write_report
-from jaxunfold.run import Run
+from jaxunfold.run import DRAWS_PER_CALL, Run
+
+FOCUS_EVENTS = 4
+
+
+def focus_on(run: Run, events: Events, num_draws: int, seed: int) -> Compared:
+    """A few events with many draws each, for the posteriors of single events."""
+    # as copies of the events, so that the program that was compiled for all of them serves again
+    copies = max(1, DRAWS_PER_CALL // num_draws // len(events))
+    tiled = events[np.tile(np.arange(len(events)), copies)]
+    many = run.unfold(jax.random.key(seed), tiled, num_draws)
+
+    def regroup(x):
+        if x is None:
+            return None
+        x = x.reshape(copies, len(events), *x.shape[1:]).swapaxes(0, 1)
+        return x.reshape(len(events), -1, *x.shape[3:])
+
+    return compared(run, events, jax.tree.map(regroup, many))
 
 
 def unfold_with_progress(run: Run, events: Events, num_draws: int, seed: int):
@@ -74,6 +93,7 @@ def evaluate(
     metrics["timing"] = {"unfold_seconds": seconds, "draws_per_second": len(events) * num_draws / seconds}
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=2))
     note("drawing figures")
+    focus = focus_on(run, events[:FOCUS_EVENTS], num_draws, seed + 1) if data.paired else None
     write_report(
         folder,
         data,
@@ -82,6 +102,7 @@ def evaluate(
         config_text=config.to_json(run.config),
         history=history,
         seed=seed,
+        focus=focus,
     )
     return metrics
 

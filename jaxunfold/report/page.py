@@ -71,7 +71,9 @@ def subsample(data: Compared) -> Compared:
     )  # fmt: skip
 
 
-def plan(data: Compared, history: list[dict] | None, seed: int) -> list[tuple[style.Plot, Callable]]:
+def plan(
+    data: Compared, history: list[dict] | None, seed: int, focus: Compared | None = None
+) -> list[tuple[style.Plot, Callable]]:
     """What the report shows, in order: a Plot and the function without arguments that makes its figure."""
     out = []
 
@@ -82,7 +84,7 @@ def plan(data: Compared, history: list[dict] | None, seed: int) -> list[tuple[st
         add(name, spectra_heading(data, name), captions.SPECTRA, spectra.spectra_figure, data, panels)
     if data.paired:
         ranks = calibration.all_ranks(data, seed)
-        add("posteriors", "Single events", captions.POSTERIORS, posteriors.posteriors_figure, data)
+        add("posteriors", "Single events", captions.POSTERIORS, posteriors.posteriors_figure, focus or data)
         add("calibration", "Calibration", captions.CALIBRATION, calibration.curves_figure, data, ranks)
         heading = "Calibration of each observable"
         add("calibration_panels", heading, captions.PANELS, calibration.deviations_figure, data, ranks)
@@ -163,6 +165,7 @@ def write_report(
     command: str = "",
     history: list[dict] | None = None,
     seed: int = 0,
+    focus: Compared | None = None,
 ) -> str:
     """Write DIRECTORY/index.html and DIRECTORY/figures/*.png, *.pdf.
 
@@ -173,9 +176,10 @@ def write_report(
       title, config_text, command: Plain text; the configuration and the command are folded away.
       history: Rows of metrics.jsonl, for the training curves.
       seed: Of the ranks; that of the metrics gives the same calibration.
+      focus: The first few events with many more draws, for the posteriors of single events.
     Returns: The path of the page, which has everything inside it.
     """
-    planned = plan(subsample(data), history, seed)
+    planned = plan(subsample(data), history, seed, focus)
     sections, links = draw(planned, os.path.join(directory, "figures"))
     lead = f"{metrics['n_events']:,} events, {metrics['draws']:,} draws each."
     if not data.paired:

@@ -8,10 +8,16 @@ from jaxunfold.report import labels, style
 
 
 def chosen_observables(data: Compared, count: int = 4) -> list[str]:
-    """A few observables that the detector blurs: those of the last resonance, or a table's first columns."""
+    """A few observables of the resonance whose mass the detector blurs most, or a table's first columns."""
     if not data.resonances:
         return list(data.truth)[:count]
-    name = list(data.resonances)[-1]
+
+    def blur(name):
+        measured = data.reco.get(f"m_{name}", np.nan)
+        off = np.abs(measured - data.truth[f"m_{name}"])
+        return np.median(off[np.isfinite(off)]) if np.isfinite(off).any() else 0.0
+
+    name = max(data.resonances, key=blur)
     leaf = next((x for x in data.resonances[name] if x in data.truth_names), data.truth_names[-1])
     return [f"pt_{leaf}", f"eta_{leaf}", f"pt_{name}", f"m_{name}"][:count]
 
