@@ -231,3 +231,17 @@ def test_blocks_have_parameters_of_their_own():
 def test_refusals(build, message):
     with pytest.raises(ValueError, match=message):
         build()
+
+
+@pytest.mark.parametrize(("dim", "blocks"), [(2, 2), (3, 2), (5, 3)])
+def test_every_component_is_transformed_by_some_block(dim, blocks):
+    """Also where the flow is so short that random permutations often leave one out."""
+    flow = build_flow(dim, 1, coupling="affine", blocks=blocks, hidden=2)
+    ranks = np.asarray(jax.jit(jax.vmap(flow.init))(jax.random.split(jax.random.key(0), 200))[0]["rank"])
+    for blocks_of_one in ranks:
+        place, changed = np.arange(dim), set()
+        for rank in blocks_of_one:
+            place = place[np.argsort(rank)]
+            changed |= set(place[dim // 2 :].tolist())
+        assert len(changed) == dim
+    assert len(np.unique(ranks[:, 0], axis=0)) > 1
