@@ -5,7 +5,9 @@ standardised; reco -> features -> standardised. The fitted numbers are a pytree 
 """
 
 import dataclasses
+import os
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import NamedTuple
 
@@ -111,13 +113,18 @@ def _apply_in_chunks(fn, *arrays):
     """A compiled fn over pieces of one size of the leading axis, so that memory and compilations stay bounded."""
     n = len(jax.tree.leaves(arrays)[0])
     size = min(CHUNK, 1 << max(n - 1, 0).bit_length())
-    pieces = []
-    for start in range(0, n, size):
-        part = jax.tree.map(lambda a, s=start: a[s : s + size], arrays)
+
+    def piece(start):
+        part = jax.tree.map(lambda a: a[start : start + size], arrays)
         pad = size - len(jax.tree.leaves(part)[0])
         if pad:
-            part = jax.tree.map(lambda a, pad=pad: np.concatenate([a, np.repeat(a[-1:], pad, axis=0)]), part)
-        pieces.append(jax.tree.map(lambda x, pad=pad: np.asarray(x)[: size - pad], fn(*part)))
+            part = jax.tree.map(lambda a: np.concatenate([a, np.repeat(a[-1:], pad, axis=0)]), part)
+        return jax.tree.map(lambda x: np.asarray(x)[: size - pad], fn(*part))
+
+    # the first piece compiles; small linear algebra runs on one core, so that the others go side by side
+    starts = range(0, n, size)
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        pieces = [piece(starts[0]), *pool.map(piece, starts[1:])]
     return jax.tree.map(lambda *x: np.concatenate(x), *pieces)
 
 
