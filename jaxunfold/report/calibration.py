@@ -15,27 +15,36 @@ def all_ranks(data: Compared, seed: int = 0) -> dict[str, np.ndarray]:
     return {name: draw_ranks(data, name, seed) for name in data.truth}
 
 
+def _line(i: int) -> dict[str, str]:
+    count = len(style.SERIES)
+    return {"color": style.SERIES[i % count], "ls": ("-", "--", ":", "-.")[i // count % 4]}
+
+
+def draw_deviations(ax, data: Compared, ranks: dict[str, np.ndarray]) -> None:
+    """Distance of every calibration curve from the diagonal, over the bands of one and two sigma."""
+    band = binomial_band(LEVELS, data.weight)
+    largest = 3.2 * band.max()
+    for i, (name, r) in enumerate(ranks.items()):
+        difference = calibration_curve(r, LEVELS, data.weight) - LEVELS
+        ax.plot(LEVELS, difference, lw=1.2, label=labels.tex(name), **_line(i))
+        largest = max(largest, 1.1 * np.abs(difference).max())
+    for k, alpha in ((2, 0.18), (1, 0.3)):
+        ax.fill_between(LEVELS, -k * band, k * band, color=style.TRUTH, alpha=alpha, lw=0, zorder=0)
+    ax.axhline(0, color=style.TRUTH, lw=0.8)
+    ax.set(xlabel="quantile of the posterior", ylabel="fraction $-$ quantile")
+    ax.set(xlim=(0, 1), ylim=(-largest, largest))
+
+
 def curves_figure(data: Compared, ranks: dict[str, np.ndarray]):
     """All calibration curves over each other, and their distance from the diagonal."""
     figure = style.new_figure(10, 4.8)
     left, right = figure.subplots(1, 2)
-    band = binomial_band(LEVELS, data.weight)
     left.plot([0, 1], [0, 1], color=style.TRUTH, lw=0.8)
-    largest = 3.2 * band.max()
-    for i, (name, r) in enumerate(ranks.items()):
-        curve = calibration_curve(r, LEVELS, data.weight)
-        colour = style.SERIES[i % len(style.SERIES)]
-        line = ("-", "--", ":", "-.")[i // len(style.SERIES) % 4]
-        left.plot(LEVELS, curve, color=colour, ls=line, lw=1.2)
-        right.plot(LEVELS, curve - LEVELS, color=colour, ls=line, lw=1.2, label=labels.tex(name))
-        largest = max(largest, 1.1 * np.abs(curve - LEVELS).max())
-    for k, alpha in ((2, 0.18), (1, 0.3)):
-        right.fill_between(LEVELS, -k * band, k * band, color=style.TRUTH, alpha=alpha, lw=0, zorder=0)
-    right.axhline(0, color=style.TRUTH, lw=0.8)
+    for i, r in enumerate(ranks.values()):
+        left.plot(LEVELS, calibration_curve(r, LEVELS, data.weight), lw=1.2, **_line(i))
     left.set(xlabel="quantile of the posterior", ylabel="fraction of events with the truth below it")
     left.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
-    right.set(xlabel="quantile of the posterior", ylabel="fraction $-$ quantile")
-    right.set(xlim=(0, 1), ylim=(-largest, largest))
+    draw_deviations(right, data, ranks)
     figure.legend(*right.get_legend_handles_labels(), loc="outside right center", fontsize=9)
     return figure
 

@@ -32,3 +32,7 @@ MIGRATION = (
 )
 BALANCE = "Largest transverse component of the sum of all leaves. What is below 10<sup>−10</sup> is in the first bin."
 TRAINING = "Loss of training and validation events over epochs."
+HEADLINE = (
+    "Left: truth, measured and unfolded events. Right: how far each calibration curve is from the diagonal, over "
+    "the bands of one and two standard deviations of a perfect posterior."
+)

@@ -14,6 +14,7 @@ from jaxunfold.report import (
     captions,
     correlations,
     diagnostics,
+    headline,
     labels,
     migration,
     posteriors,
@@ -80,10 +81,12 @@ def plan(
     def add(name, heading, caption, figure, *args):
         out.append((style.Plot(name, heading, caption), partial(figure, *args)))
 
+    if data.paired:
+        ranks = calibration.all_ranks(data, seed)
+        add("headline", "At a glance", captions.HEADLINE, headline.headline_figure, data, ranks)
     for name, panels in spectra.groups(data):
         add(name, spectra_heading(data, name), captions.SPECTRA, spectra.spectra_figure, data, panels)
     if data.paired:
-        ranks = calibration.all_ranks(data, seed)
         add("posteriors", "Single events", captions.POSTERIORS, posteriors.posteriors_figure, focus or data)
         add("calibration", "Calibration", captions.CALIBRATION, calibration.curves_figure, data, ranks)
         heading = "Calibration of each observable"
