@@ -1,10 +1,20 @@
-"""The conditional INN on the embedded sample: spline couplings, coordinates of the decay tree."""
+"""The conditional INN, as good as two CPU cores make it in a few minutes, on the embedded sample.
+
+    python -m jaxunfold.train --config configs/cinn.py
+
+Coordinates along the decay tree, relative to a kinematic fit of each measured event and whitened by its
+curvature; spline couplings; training events mirrored in y and z. 48,000 training, 10,000 test events.
+
+RUNTIME
+"""
 
 from ml_collections import ConfigDict
 
 
 def get_config(arg: str = "") -> ConfigDict:
     """The config; ":smoke" shrinks it to a minute."""
+    if arg not in ("", "smoke"):
+        raise ValueError(f"expected nothing or 'smoke', found {arg!r}")
     config = ConfigDict()
     config.method = "cinn"
     config.resonances = {"ll": ("e-", "e+"), "jj": ("q1", "q2")}
@@ -33,6 +43,7 @@ def get_config(arg: str = "") -> ConfigDict:
         "relative": (
             "log_pt_ratio_ll", "eta_e-", "eta_e+", "phi_e-", "phi_e+", "y_jj", "atanh_cos_jj", "psi_jj",
         ),
+        "reference": "fit",
         "scaling": "quantile",
     }  # fmt: skip
     config.model = {
@@ -42,18 +53,18 @@ def get_config(arg: str = "") -> ConfigDict:
         "condition_output": 64,
         "activation": "relu",
         "weight_decay": 0.0,
-        "ema": 0.99,
+        "ema": 0.998,
     }
     config.optimizer = {
         "kind": "adamw",
         "learning_rate": 2e-3,
         "schedule": "one_cycle",
-        "weight_decay": 1e-4,
+        "weight_decay": 0.4,
         "clip_norm": 5.0,
     }
     config.training = {
         "batch_size": 512,
-        "epochs": 10,
+        "epochs": 16,
         "steps_per_dispatch": 50,
         "seed": 0,
         "checkpoint_every_seconds": 30.0,
@@ -65,6 +76,4 @@ def get_config(arg: str = "") -> ConfigDict:
         config.model.flow.update({"blocks": 4, "hidden": 32})
         config.training.epochs = 1
         config.evaluation.update({"events": 1000, "draws": 20})
-    elif arg:
-        raise ValueError(f"expected '' or 'smoke', got {arg!r}")
     return config

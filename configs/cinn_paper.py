@@ -14,7 +14,9 @@ from ml_collections import ConfigDict
 
 
 def get_config(arg: str = "") -> ConfigDict:
-    """The config; "smoke" shrinks it to a minute."""
+    """The config; ":smoke" shrinks it to a minute."""
+    if arg not in ("", "smoke"):
+        raise ValueError(f"expected nothing or 'smoke', found {arg!r}")
     config = ConfigDict()
     config.method = "cinn"
     config.resonances = {"ll": ("e-", "e+"), "jj": ("q1", "q2")}
@@ -60,6 +62,4 @@ def get_config(arg: str = "") -> ConfigDict:
         config.model.flow.update({"blocks": 4, "hidden": 32})
         config.training.epochs = 1
         config.evaluation.update({"events": 1000, "draws": 20})
-    elif arg:
-        raise ValueError(f"expected '' or 'smoke', got {arg!r}")
     return config

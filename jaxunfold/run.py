@@ -72,6 +72,8 @@ class Run:
             if self.problem.kind != "table" or values.ndim != 2 or values.shape[1] != width:
                 expected = f"an array [n, {width}]" if self.problem.kind == "table" else "a path or Events"
                 raise InputError(f"reco: expected {expected}, found an array of shape {values.shape}")
+            if not len(values):
+                raise InputError("reco: expected at least one event, found none")
             if not np.isfinite(values).all():
                 raise InputError(f"reco: row {np.argwhere(~np.isfinite(values))[0][0]}: expected finite numbers")
             truth = None if truth is None else np.asarray(truth, np.float32)
@@ -125,6 +127,8 @@ class Run:
         Returns: Unfolded with numpy arrays: samples [n, k, n_truth, 4] in GeV, or [n, k, d] for a table.
         Raises: InputError if the events do not fit or a draw is not finite.
         """
+        if num_draws < 1:
+            raise InputError(f"num_draws: expected at least 1, found {num_draws}")
         encoded = preprocess.encode_reco(self.pipeline, self.fitted, self.events(reco))
         n = len(encoded.features)
         draws = min(num_draws, DRAWS_PER_CALL)

@@ -5,9 +5,7 @@ standardised; reco -> features -> standardised. The fitted numbers are a pytree 
 """
 
 import dataclasses
-import os
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import NamedTuple
 
@@ -121,10 +119,7 @@ def _apply_in_chunks(fn, *arrays):
             part = jax.tree.map(lambda a: np.concatenate([a, np.repeat(a[-1:], pad, axis=0)]), part)
         return jax.tree.map(lambda x: np.asarray(x)[: size - pad], fn(*part))
 
-    # the first piece compiles; small linear algebra runs on one core, so that the others go side by side
-    starts = range(0, n, size)
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        pieces = [piece(starts[0]), *pool.map(piece, starts[1:])]
+    pieces = [piece(start) for start in range(0, n, size)]
     return jax.tree.map(lambda *x: np.concatenate(x), *pieces)
 
 
@@ -252,6 +247,7 @@ def encode_reco(p: Pipeline, fitted: Fitted, events: Events) -> Reco:
     """Measured events [n] as a network sees them; numpy arrays, in chunks."""
     raw, anchor = _apply_in_chunks(partial(p.measure, fitted.resolution), *_arrays(events))
     _refuse_nonfinite(events, raw, feature_names(p))
+    _refuse_nonfinite(events, anchor.x, p.coordinates.names)
     features = (raw - np.asarray(fitted.feature_mean)) / np.asarray(fitted.feature_scale)
     return Reco(features, anchor, events.mask)
 

@@ -56,8 +56,10 @@ def kinematics(
         safe = jnp.where(mask[:, None], reco, jnp.asarray([1.0, 1.0, 0.0, 0.0], reco.dtype))
         reference = fv.phi(jnp.sum(jnp.where((mask & origin)[:, None], reco, 0.0), axis=0))
         phi = fv.phi(safe) - reference
+        # below a thousandth of the energy a mass is float32's rounding, and other in every compilation
         m2 = fv.mass_squared(safe)
-        mass = jnp.where(m2 > 0, jnp.sqrt(jnp.where(m2 > 0, m2, 1.0)), 0.0) / fv.pt(safe)
+        heavy = m2 > 1e-6 * safe[:, 0] ** 2
+        mass = jnp.where(heavy, jnp.sqrt(jnp.where(heavy, m2, 1.0)), 0.0) / fv.pt(safe)
         shown = [jnp.log(fv.pt(safe)), fv.eta(safe), jnp.cos(phi), jnp.sin(phi), jnp.log1p(mass)]
         out = [jnp.where(mask, v, 0.0) for v in shown] + [mask.astype(reco.dtype)]
         for i, j in pairs.values():
