@@ -4,7 +4,6 @@ truth -> coordinates -> relative to the measured event, where asked -> standard 
 standardised; reco -> features -> standardised. The fitted numbers are a pytree that is saved with the state.
 """
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
@@ -15,13 +14,12 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxunfold.bijections import quantile
-from jaxunfold.data.events import Events, concatenate
+from jaxunfold.data.events import Events
 from jaxunfold.errors import InputError
 from jaxunfold.physics import fourvectors as fv
 from jaxunfold.physics import kinematic_fit as kf
 from jaxunfold.physics.coordinates import Coordinates, build_coordinates
 from jaxunfold.physics.features import Features, build_features
-from jaxunfold.physics.symmetries import reflect
 from jaxunfold.types import Anchor, Batch, Reco
 
 CHUNK = 16384
@@ -265,25 +263,3 @@ def encode(p: Pipeline, fitted: Fitted, events: Events) -> Batch:
     _refuse_nonfinite(events, z, p.coordinates.names)
     weight = np.ones(len(z)) if events.weight is None else np.asarray(events.weight)
     return Batch(z, reco, (weight / np.mean(weight)).astype(np.float32))
-
-
-def augment(events: Events, axes: Sequence[str]) -> Events:
-    """The events and their mirror images under every combination of reflections: 2^len(axes) times as many.
-
-    Raises: InputError for tables, which have no momenta to reflect.
-    """
-    for axis in axes:
-        events = concatenate([events, mirror(events, axis)])
-    return events
-
-
-def mirror(events: Events, axis: str) -> Events:
-    """The events with one component of every momentum reversed; extra columns named ..._px, _py, _pz follow."""
-    if events.kind != "momenta":
-        raise InputError(f"{events.path or 'events'}: augment: expected momenta, found a table")
-    truth = None if events.truth is None else reflect(events.truth, axis)
-    extra = events.extra
-    if extra is not None:
-        odd = np.array([name.endswith(f"_p{axis}") for name in events.extra_names], bool)
-        extra = np.where(odd, -extra, extra)
-    return dataclasses.replace(events, truth=truth, reco=reflect(events.reco, axis), extra=extra)
