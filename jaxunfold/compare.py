@@ -14,6 +14,7 @@ from rich.table import Table
 import jaxunfold
 from jaxunfold import cli
 from jaxunfold.data.events import Events, read
+from jaxunfold.data.location import resolve
 from jaxunfold.errors import InputError
 from jaxunfold.evaluate import held_out
 from jaxunfold.evaluation import compared, headline, unfold_with_progress
@@ -21,7 +22,6 @@ from jaxunfold.metrics.compared import Compared
 from jaxunfold.metrics.summary import evaluate_metrics
 from jaxunfold.report.comparison import write_comparison
 from jaxunfold.run import Run
-from jaxunfold.train import resolve
 
 
 def labels_of(workdirs: str) -> dict[str, str]:

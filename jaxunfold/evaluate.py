@@ -12,10 +12,10 @@ import jaxunfold
 from jaxunfold import cli
 from jaxunfold.data import splits
 from jaxunfold.data.events import Events, read
+from jaxunfold.data.location import fingerprint, resolve
 from jaxunfold.errors import InputError
 from jaxunfold.evaluation import evaluate, headline
 from jaxunfold.run import Run
-from jaxunfold.train import fingerprint, resolve
 from jaxunfold.training.callbacks import read_metrics
 
 

@@ -4,7 +4,6 @@ python -m jaxunfold.train --config configs/cinn.py [--workdir DIR] [--data FILE]
 """
 
 import dataclasses
-import hashlib
 import os
 import time
 from pathlib import Path
@@ -16,35 +15,14 @@ from jaxunfold import cli
 from jaxunfold import config as configs
 from jaxunfold import problem as problems
 from jaxunfold import run as runs
-from jaxunfold.data import batches, preprocess, splits
-from jaxunfold.data.events import Events, read, require_trainable, sample_path, scan
+from jaxunfold.data import batches, mirror, preprocess, splits
+from jaxunfold.data.events import Events, read, require_trainable, scan
+from jaxunfold.data.location import fingerprint, resolve
 from jaxunfold.errors import InputError
 from jaxunfold.evaluation import evaluate, headline
 from jaxunfold.networks import count
 from jaxunfold.training import callbacks
 from jaxunfold.training.loop import make_loop
-
-
-def resolve(path: str) -> str:
-    """A data file's path: "sample:NAME" is an embedded sample."""
-    if not path:
-        raise InputError("--data: expected an event file or a table file, this config brings none")
-    if path.startswith("sample:"):
-        return sample_path(path.removeprefix("sample:"))
-    if not os.path.isfile(path):
-        raise InputError(f"{path}: no such file")
-    return path
-
-
-def fingerprint(path: str) -> str:
-    """A hash of a file's size, ends and middle: enough to tell files apart, fast for any size."""
-    size = os.path.getsize(path)
-    digest = hashlib.sha256(str(size).encode())
-    with open(path, "rb") as file:
-        for position in (0, size // 2, max(0, size - 2**20)):
-            file.seek(position)
-            digest.update(file.read(2**20))
-    return digest.hexdigest()[:16]
 
 
 def read_parts(path: str, data: dict) -> tuple[splits.Split, bool, Events, Events, Events]:
@@ -69,7 +47,7 @@ def prepare(config: ConfigDict, path: str) -> tuple[runs.Run, object, object, Ev
     fitted = preprocess.fit(pipeline, train)
     if not stream:
         # a file too large for the device needs no mirror images to be enough
-        train = preprocess.augment(train, tuple(data["augment"]))
+        train = mirror.augment(train, tuple(data["augment"]))
     about = {"data": fingerprint(path), "train_events": len(parts.train), "test_events": len(parts.test)}
     run = runs.assemble(config, problem, fitted, about=about)
 

@@ -9,10 +9,10 @@ import jaxunfold
 from jaxunfold import cli
 from jaxunfold.data.events import read
 from jaxunfold.data.files import write_datasets
+from jaxunfold.data.location import resolve
 from jaxunfold.errors import InputError
 from jaxunfold.evaluation import unfold_with_progress
 from jaxunfold.run import Run
-from jaxunfold.train import resolve
 from jaxunfold.types import Unfolded
 
 
