@@ -64,8 +64,8 @@ def make_run(kind, events):
     config, problem = make_config(kind), problems.problem_of(events)
     fitted = preprocess.fit(problems.make_pipeline(config, problem), events)
     run = runs.assemble(config, problem, fitted, about={"data": "none"})
-    batch = preprocess.encode(run.pipeline, fitted, events[:8])
-    state = jax.jit(run.method.init)(jax.random.key(0), jax.tree.map(jnp.asarray, batch))
+    batch = preprocess.encode(run.pipeline, fitted, events)
+    state = jax.jit(run.method.init)(jax.random.key(0), jax.tree.map(lambda a: jnp.asarray(a[:8]), batch))
     rng = np.random.default_rng(0)
     ema = jax.tree.map(lambda p: p + 0.1 * rng.normal(size=p.shape).astype(p.dtype), state.ema)
     return dataclasses.replace(run, state=state._replace(ema=ema))
@@ -94,8 +94,8 @@ def test_loaded_is_saved_bit_for_bit(table_run, saved, table_events):
     assert again.config == table_run.config
     assert again.problem == table_run.problem
     assert again.about == {"data": "none"}
-    events, key = table_events[:12], jax.random.key(1)
-    ours, theirs = (r.unfold(key, events, num_draws=7) for r in (table_run, again))
+    events, key = table_events[:6], jax.random.key(1)
+    ours, theirs = (r.unfold(key, events, num_draws=10) for r in (table_run, again))
     np.testing.assert_array_equal(ours.samples, theirs.samples)
     np.testing.assert_array_equal(*(r.log_prob(events.truth, events) for r in (table_run, again)))
 
@@ -121,9 +121,10 @@ def test_momenta_run_loads_and_draws_balanced_events(momenta_run, zw_events, tmp
 
 def test_density_is_in_physical_units(table_run, table_events):
     """By the change of variables, with the Jacobian of the encoding from automatic differentiation."""
-    events = table_events[:20]
+    events = table_events[:6]
     batch = preprocess.encode(table_run.pipeline, table_run.fitted, events)
-    latent = table_run.method.log_prob(table_run.state, *jax.tree.map(jnp.asarray, (batch.truth, batch.reco)))
+    log_prob = jax.jit(table_run.method.log_prob)
+    latent = log_prob(table_run.state, *jax.tree.map(jnp.asarray, (batch.truth, batch.reco)))
 
     def one(truth, anchor):
         def encode(t):
@@ -131,7 +132,7 @@ def test_density_is_in_physical_units(table_run, table_events):
 
         return jax.jacfwd(encode)(truth)
 
-    jacobian = jax.vmap(one)(jnp.asarray(events.truth), jax.tree.map(jnp.asarray, batch.reco.anchor))
+    jacobian = jax.jit(jax.vmap(one))(jnp.asarray(events.truth), jax.tree.map(jnp.asarray, batch.reco.anchor))
     expected = latent + np.linalg.slogdet(np.asarray(jacobian, np.float64))[1]
     np.testing.assert_allclose(table_run.log_prob(events.truth, events), expected, rtol=1e-3, atol=1e-3)
 
@@ -139,16 +140,17 @@ def test_density_is_in_physical_units(table_run, table_events):
 def test_unfolding_in_pieces(table_run, table_events, monkeypatch):
     """Pieces of three events: the last is smaller, no latent is used twice, progress counts events."""
     monkeypatch.setattr(runs, "DRAWS_PER_CALL", 60)
+    events, key = table_events[:10], jax.random.key(0)
     done = []
-    post = table_run.unfold(jax.random.key(0), table_events[:10], num_draws=20, progress=done.append)
+    post = table_run.unfold(key, events, num_draws=20, progress=done.append)
     assert post.samples.shape == (10, 20, 3)
     assert post.log_weights.shape == (10, 20)
     assert post.member is None
     assert done == [3, 3, 3, 1]
     assert len(np.unique(post.samples[..., 1])) > 0.99 * 200
-    again = table_run.unfold(jax.random.key(0), table_events[:10], num_draws=20)
+    again = table_run.unfold(key, events, num_draws=20)
     np.testing.assert_array_equal(post.samples, again.samples)
-    other = table_run.unfold(jax.random.key(1), table_events[:10], num_draws=20)
+    other = table_run.unfold(jax.random.key(1), events, num_draws=20)
     assert not np.any(other.samples == post.samples)
 
 
@@ -171,26 +173,21 @@ def test_posterior_is_a_distrax_distribution(table_run, table_events):
     assert both.shape == (2, 5, 6)
     one = table_run.log_prob(np.asarray(draws[1, 3]), events)
     np.testing.assert_allclose(both[1, 3], one, rtol=1e-4, atol=1e-4)
-    # the same events, so the same distribution: draws of the run and of the posterior agree to 5 sigma
-    run_draws = table_run.unfold(jax.random.key(1), events, num_draws=500).samples
-    many = np.asarray(post.sample(seed=jax.random.key(2), sample_shape=500))
-    error = np.sqrt(run_draws.var(1) / 500 + many.var(0) / 500)
-    np.testing.assert_array_less(np.abs(run_draws.mean(1) - many.mean(0)), 5 * error)
 
 
 def test_plain_arrays_for_tables(table_run, table_events):
-    events = table_events[:5]
-    a = table_run.unfold(jax.random.key(0), events.reco, num_draws=3)
-    b = table_run.unfold(jax.random.key(0), events, num_draws=3)
+    events = table_events[:6]
+    a = table_run.unfold(jax.random.key(0), events.reco, num_draws=10)
+    b = table_run.unfold(jax.random.key(0), events, num_draws=10)
     np.testing.assert_array_equal(a.samples, b.samples)
     found = table_run.log_prob(events.truth, events.reco)
     np.testing.assert_array_equal(found, table_run.log_prob(events.truth, events))
 
 
 def test_columns_are_found_by_name(table_run, table_events):
-    events = table_events[:5]
+    events = table_events[:6]
     turned = Events(reco=events.reco[:, ::-1], reco_names=("rb", "ra"))
-    a, b = (table_run.unfold(jax.random.key(0), e, num_draws=3) for e in (turned, events))
+    a, b = (table_run.unfold(jax.random.key(0), e, num_draws=10) for e in (turned, events))
     np.testing.assert_array_equal(a.samples, b.samples)
 
 
