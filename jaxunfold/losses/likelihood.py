@@ -4,6 +4,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jaxunfold.types import FIXED
+
 
 def standard_normal_log_prob(z: Float[Array, "*n d"]) -> Float[Array, "*n"]:
     """Log-density of the latent, normalised: thesis Eq. (2.26) and its constant."""
@@ -20,8 +22,10 @@ def negative_log_likelihood(z: Float[Array, "*n d"], log_det: Float[Array, "*n"]
 
 
 def gaussian_prior(params) -> Float[Array, ""]:
-    """-log p(theta) of a standard normal prior over all parameters, without its constant: half their square norm.
+    """-log p(theta) of a standard normal prior over the trained parameters, up to a constant: half their square norm.
 
     The last-but-one term of thesis Eq. (2.25), 'a simple weight regularization'.
     """
-    return 0.5 * sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(params))
+    named, _ = jax.tree_util.tree_flatten_with_path(params)
+    trained = [leaf for path, leaf in named if jax.tree_util.keystr(path[-1:], simple=True) not in FIXED]
+    return 0.5 * sum(jnp.sum(leaf**2) for leaf in trained)

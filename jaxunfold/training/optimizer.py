@@ -8,10 +8,11 @@ import optax
 from jaxtyping import PyTree
 
 from jaxunfold.errors import InputError
+from jaxunfold.types import FIXED
 
 SCHEDULES = ("one_cycle", "cosine", "constant")
 KINDS = ("adam", "adamw")
-_UNDECAYED = ("bias", "b", "scale", "shift")
+_UNDECAYED = ("bias", "b", "scale", "shift", *FIXED)
 
 
 def make_schedule(
@@ -118,7 +119,7 @@ def make_optimizer(
 
 
 def decay_mask(params: PyTree) -> PyTree:
-    """True for the leaves that weight decay acts on: all but those named bias, b, scale or shift.
+    """True for the leaves that weight decay acts on: all but those named bias, b, scale, shift or in ``FIXED``.
 
     By name and not by rank, since the biases of blocks stacked for ``lax.scan`` are matrices.
     """

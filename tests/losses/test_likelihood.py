@@ -1,5 +1,6 @@
 """Likelihood and prior against scipy."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from scipy import stats
@@ -26,3 +27,11 @@ def test_prior_is_that_of_a_standard_normal():
     values = np.array([1.0, -2.0, 3.0])
     constant = 3 * stats.norm.logpdf(0.0)
     np.testing.assert_allclose(gaussian_prior(params), constant - stats.norm.logpdf(values).sum(), rtol=1e-6)
+
+
+def test_prior_leaves_permutations_alone():
+    """A prior on the ranks of a permutation would move them, and exchange components in the middle of a training."""
+    params = {"rank": jnp.arange(4.0), "kernel": jnp.ones(3)}
+    gradient = jax.grad(gaussian_prior)(params)
+    np.testing.assert_array_equal(gradient["rank"], 0.0)
+    np.testing.assert_array_equal(gradient["kernel"], 1.0)
