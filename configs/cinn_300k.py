@@ -26,6 +26,6 @@ def get_config(arg: str = "") -> ConfigDict:
     if not arg:
         config.model.flow.blocks = 12
         config.model.ema = 0.999
-        config.optimizer.weight_decay = 0.2
-        config.training.epochs = 5
+        config.optimizer.weight_decay = 0.1
+        config.training.epochs = 8
     return config
