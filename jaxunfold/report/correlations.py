@@ -8,6 +8,7 @@ from matplotlib.colors import LogNorm
 from jaxunfold.metrics.compared import Compared
 from jaxunfold.metrics.quantiles import weighted_quantile
 from jaxunfold.report import labels, style
+from jaxunfold.report.posteriors import most_blurred
 from jaxunfold.report.spectra import spectrum, view_range
 
 BINS = 30
@@ -15,13 +16,13 @@ MIN_EVENTS = 10
 
 
 def chosen_pairs(data: Compared) -> list[tuple[str, str]]:
-    """Pairs to show: pT of a resonance against a leaf of another, and both leaves of the last; or columns."""
+    """Pairs to show: both leaves of the most blurred resonance, and its pT against its leaf's; or columns."""
     if not data.resonances:
         names = list(data.truth)
         return list(zip(names[:-1:2], names[1::2]))[:2]
-    names = list(data.resonances)
-    leaves = [x for x in data.resonances[names[-1]] if x in data.truth_names]
-    pairs = [(f"pt_{names[0]}", f"pt_{leaves[0]}")] if leaves else []
+    name = most_blurred(data)
+    leaves = [x for x in data.resonances[name] if x in data.truth_names]
+    pairs = [(f"pt_{name}", f"pt_{leaves[0]}")] if leaves else []
     if len(leaves) > 1:
         pairs += [(f"pt_{leaves[0]}", f"pt_{leaves[1]}"), (f"eta_{leaves[0]}", f"eta_{leaves[1]}")]
     return pairs

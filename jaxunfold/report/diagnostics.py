@@ -35,15 +35,16 @@ def balance_figure(data: Compared):
 
 
 def loss_series(history: list[dict]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """{name: (epoch, loss)} of every number whose name has "loss" in it, by stage if there are several."""
+    """{name: (epoch, loss)} of the training and validation losses in metrics.jsonl, by stage if there are several."""
     series: dict[str, tuple[list, list]] = {}
-    stages = {row.get("stage") for row in history}
-    for i, row in enumerate(history):
-        for name, value in row.items():
-            if "loss" in name and isinstance(value, int | float) and np.isfinite(value):
-                key = f"{row['stage']}: {name}" if len(stages) > 1 and "stage" in row else name
+    stages = {row["stage"] for row in history}
+    for row in history:
+        for part, words in (("train", "training"), ("valid", "validation")):
+            value = row[part].get("loss")
+            if value is not None and np.isfinite(value):
+                key = f"{row['stage']}: {words}" if len(stages) > 1 else words
                 x, y = series.setdefault(key, ([], []))
-                x.append(row.get("epoch", i))
+                x.append(row["epoch"])
                 y.append(value)
     return {key: (np.array(x), np.array(y)) for key, (x, y) in series.items()}
 

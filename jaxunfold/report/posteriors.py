@@ -7,17 +7,21 @@ from jaxunfold.metrics.compared import Compared
 from jaxunfold.report import labels, style
 
 
-def chosen_observables(data: Compared, count: int = 4) -> list[str]:
-    """A few observables of the resonance whose mass the detector blurs most, or a table's first columns."""
-    if not data.resonances:
-        return list(data.truth)[:count]
+def most_blurred(data: Compared) -> str:
+    """The resonance whose mass the detector blurs most."""
 
     def blur(name):
-        measured = data.reco.get(f"m_{name}", np.nan)
-        off = np.abs(measured - data.truth[f"m_{name}"])
+        off = np.abs(data.reco.get(f"m_{name}", np.nan) - data.truth[f"m_{name}"])
         return np.median(off[np.isfinite(off)]) if np.isfinite(off).any() else 0.0
 
-    name = max(data.resonances, key=blur)
+    return max(data.resonances, key=blur)
+
+
+def chosen_observables(data: Compared, count: int = 4) -> list[str]:
+    """A few observables of the resonance that the detector blurs most, or a table's first columns."""
+    if not data.resonances:
+        return list(data.truth)[:count]
+    name = most_blurred(data)
     leaf = next((x for x in data.resonances[name] if x in data.truth_names), data.truth_names[-1])
     return [f"pt_{leaf}", f"eta_{leaf}", f"pt_{name}", f"m_{name}"][:count]
 

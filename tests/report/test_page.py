@@ -11,7 +11,10 @@ from jaxunfold.metrics.summary import evaluate_metrics
 from jaxunfold.report import diagnostics, labels, migration, page, spectra, style, tables
 
 RESONANCES = {"ll": ("e-", "e+"), "jj": ("q1", "q2")}
-HISTORY = [{"epoch": i, "loss": 1.0 / (i + 1), "valid_loss": 1.1 / (i + 1), "lr": 1e-3} for i in range(3)]
+HISTORY = [
+    {"stage": "fit", "epoch": i, "step": 10 * i, "train": {"loss": 1.0 / (i + 1)}, "valid": {"loss": 1.1 / (i + 1)}}
+    for i in range(3)
+]
 
 
 def momenta(rng, *shape):
@@ -138,6 +141,7 @@ def test_numbers_are_rounded_to_their_errors():
 
 
 def test_loss_series_by_stage():
-    rows = [{"stage": "a", "epoch": 0, "loss": 1.0}, {"stage": "b", "epoch": 0, "loss": 2.0, "x": 3}]
-    assert set(diagnostics.loss_series(rows)) == {"a: loss", "b: loss"}
-    assert set(diagnostics.loss_series(HISTORY)) == {"loss", "valid_loss"}
+    """The lines are those that the training writes: ``training.callbacks.metrics_writer``."""
+    rows = [{"stage": x, "epoch": 1, "train": {"loss": 1.0, "nll": 1.0}, "valid": {}} for x in "ab"]
+    assert set(diagnostics.loss_series(rows)) == {"a: training", "b: training"}
+    assert set(diagnostics.loss_series(HISTORY)) == {"training", "validation"}
