@@ -148,14 +148,14 @@ def _relative(p: Pipeline, truth: Array, anchor: Anchor) -> tuple[Array, Array]:
         return delta, log_det
     # the frame is triangular up to the order of the coordinates, so its diagonal is its determinant
     log_scale = jnp.sum(jnp.log(jnp.diagonal(anchor.frame)))
-    return jnp.where(p.relative, anchor.frame @ delta, x), log_det + log_scale
+    return jnp.where(p.relative, kf.dot(anchor.frame, delta), x), log_det + log_scale
 
 
 def _absolute(p: Pipeline, v: Array, anchor: Anchor) -> Array:
     delta = v
     if anchor.frame is not None:
         # unbatched over draws, so that each event's matrix is inverted once
-        delta = jnp.linalg.inv(anchor.frame) @ jnp.where(p.relative, v, v - anchor.x)
+        delta = kf.dot(jnp.linalg.inv(anchor.frame), jnp.where(p.relative, v, v - anchor.x))
     x = anchor.x + delta
     return jnp.where(np.array(p.coordinates.periodic), fv.wrap_angle(x), x)
 

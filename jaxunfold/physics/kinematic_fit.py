@@ -9,6 +9,7 @@ left with what is not Gaussian.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -18,6 +19,8 @@ from jaxtyping import Array, Float
 
 from jaxunfold.physics import fourvectors as fv
 
+# in full precision: GPUs round the factors of a product to ten bits by default
+dot = partial(jnp.dot, precision=jax.lax.Precision.HIGHEST)
 STEPS = 5
 TAIL = 3.0
 
@@ -98,8 +101,8 @@ def kinematic_fit(
         better = chi2 < best
         x, best = jnp.where(better, trial, x), jnp.where(better, chi2, best)
         pulls = jnp.where(better, -r[: seen.shape[0]], pulls)
-        hessian = jnp.where(better, jacobian.T @ (robust[:, None] * jacobian), hessian)
-        gradient = jnp.where(better, jacobian.T @ (robust * r), gradient)
+        hessian = jnp.where(better, dot(jacobian.T, robust[:, None] * jacobian), hessian)
+        gradient = jnp.where(better, dot(jacobian.T, robust * r), gradient)
         damping = jnp.clip(jnp.where(better, damping / 5, damping * 5), 1e-6, 1e3)
         damped = hessian + jnp.diag(jnp.diag(hessian) * damping + 1e-3)
         move = jnp.linalg.solve(damped, -gradient)
