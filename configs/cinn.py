@@ -5,7 +5,9 @@
 Coordinates along the decay tree, relative to a kinematic fit of each measured event and whitened by its
 curvature; spline couplings; training events mirrored in y and z. 48,000 training, 10,000 test events.
 
-RUNTIME
+Six and a half minutes on two CPU cores, four of them training, with another training beside it on one of them.
+Expect on the test events: joint classifier AUC 0.565, marginal 0.50, worst calibration 0.019, KS of m_jj 0.008
+(benchmarks/quality.md has the spread over seeds).
 """
 
 from ml_collections import ConfigDict
