@@ -1,1 +1,1 @@
-"""TODO-bijections"""
+"""Invertible maps of ONE event [d], each a tuple of pure functions: couplings, splines, chains; callers vmap."""
