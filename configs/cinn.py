@@ -50,9 +50,7 @@ def get_config(arg: str = "") -> ConfigDict:
     }  # fmt: skip
     config.model = {
         "flow": {"coupling": "spline", "blocks": 10, "bins": 8, "bound": 5.0, "hidden": 128, "layers": 2},
-        "condition_layers": 2,
-        "condition_units": 256,
-        "condition_output": 64,
+        "condition": {"kind": "dense", "layers": 2, "units": 256, "output": 64},
         "activation": "relu",
         "weight_decay": 0.0,
         "ema": 0.998,

@@ -37,9 +37,7 @@ def get_config(arg: str = "") -> ConfigDict:
     }
     config.model = {
         "flow": {"coupling": "affine", "blocks": 24, "clamp": 2.0, "hidden": 256, "layers": 1},
-        "condition_layers": 1,
-        "condition_units": 1024,
-        "condition_output": 256,
+        "condition": {"kind": "dense", "layers": 1, "units": 1024, "output": 256},
         "activation": "relu",
         "weight_decay": 1e-8,
         "ema": 0.0,

@@ -46,9 +46,7 @@ def get_config(arg: str = "") -> ConfigDict:
     }
     config.model = {
         "flow": {"coupling": "spline", "blocks": 6, "bins": 8, "bound": 5.0, "hidden": 64, "layers": 2},
-        "condition_layers": 2,
-        "condition_units": 128,
-        "condition_output": 32,
+        "condition": {"kind": "dense", "layers": 2, "units": 128, "output": 32},
         "activation": "relu",
         "weight_decay": 0.0,
         "ema": 0.99,
@@ -72,7 +70,7 @@ def get_config(arg: str = "") -> ConfigDict:
     config.evaluation = {"events": 10_000, "draws": 60}
     if arg == "smoke":
         config.model.flow.update({"blocks": 2, "hidden": 16})
-        config.model.update({"condition_units": 32, "condition_output": 8})
+        config.model.condition.update({"units": 32, "output": 8})
         config.training.epochs = 1
         config.evaluation.update({"events": 500, "draws": 20})
     return config

@@ -13,8 +13,8 @@ from jaxunfold.data.events import write
 
 ROOT = Path(__file__).parents[1]
 TINY = [
-    "--config.model.flow.blocks=1", "--config.model.flow.hidden=8", "--config.model.condition_units=8",
-    "--config.model.condition_output=4", "--config.model.flow.layers=1", "--config.model.condition_layers=1",
+    "--config.model.flow.blocks=1", "--config.model.flow.hidden=8", "--config.model.condition.units=8",
+    "--config.model.condition.output=4", "--config.model.flow.layers=1", "--config.model.condition.layers=1",
     "--config.training.batch_size=128", "--config.training.epochs=1",
 ]  # fmt: skip
 # in a process of its own: the client's event loop and sockets are not what this test is about

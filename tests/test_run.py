@@ -50,9 +50,7 @@ def make_config(kind):
             "preprocess": SECTIONS[kind],
             "model": {
                 "flow": {"coupling": "spline", "blocks": 2, "bins": 4, "hidden": 8, "layers": 1},
-                "condition_layers": 1,
-                "condition_units": 8,
-                "condition_output": 4,
+                "condition": {"layers": 1, "units": 8, "output": 4},
             },
             "optimizer": {"kind": "adamw", "learning_rate": 1e-3, "schedule": "one_cycle"},
         }

@@ -3,9 +3,8 @@
 Thesis sections 2.4.1 and 2.4.3, Eqs. (2.25) and (2.26), Table 2.3; Bellagente et al., arXiv:2006.06685.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,27 +15,16 @@ from jaxunfold.bijections.flows import build_flow
 from jaxunfold.errors import InputError
 from jaxunfold.losses.likelihood import gaussian_prior, negative_log_likelihood, standard_normal_log_prob
 from jaxunfold.losses.mmd import mmd_squared
-from jaxunfold.training.optimizer import ema_update
-from jaxunfold.types import Batch, Method, Params, Spec, Unfolded
-
-
-class State(NamedTuple):
-    """params: the trained weights; ema: their running mean, which unfolds; opt_state; step: updates so far."""
-
-    params: Params
-    ema: Params
-    opt_state: optax.OptState
-    step: jax.Array
+from jaxunfold.training.descent import State, descent
+from jaxunfold.types import Batch, Method, Spec, Unfolded
 
 
 def build(
     spec: Spec,
     optimizer: optax.GradientTransformation,
     *,
-    flow: dict,
-    condition_layers: int = 2,
-    condition_units: int = 256,
-    condition_output: int = 64,
+    flow: Mapping,
+    condition: Mapping,
     activation: str = "relu",
     weight_decay: float = 0.0,
     ema: float = 0.0,
@@ -49,7 +37,7 @@ def build(
     Args:
       spec: The problem. optimizer: An optax transformation.
       flow: Options of ``bijections.flows.build_flow``.
-      condition_layers, condition_units, condition_output: The network that reads the measured event.
+      condition: Options of ``networks.build_encoder``: the network that reads the measured event.
       activation: Of all networks.
       weight_decay: Factor of -log p(theta) in the loss, for a standard normal prior over the weights.
       ema: Decay of the running mean of the weights; 0 keeps the last weights.
@@ -57,32 +45,29 @@ def build(
       mmd_observables: Observables it compares. mmd_widths: Breit-Wigner kernel widths, in their units.
     Raises: InputError if an observable is not one of the problem's.
     """
-    bijection = build_flow(spec.dim, condition_output, activation=activation, **flow)
-    condition = networks.mlp(spec.cond_dim, [condition_units] * condition_layers, condition_output, activation)
+    encoder = networks.build_encoder(spec, activation=activation, **condition)
+    bijection = build_flow(spec.dim, encoder.size, activation=activation, **flow)
     if mmd_weight and not mmd_observables:
         raise InputError("model.mmd_observables: expected at least one observable with mmd_weight > 0, found none")
 
-    def init(key, batch: Batch) -> State:
+    def start(key, batch: Batch):
         flow_key, condition_key = jax.random.split(key)
-        params = {"flow": bijection.init(flow_key), "condition": condition.init(condition_key)}
-        # a copy: a donated buffer must not appear twice
-        mean = jax.tree.map(jnp.copy, params)
-        return State(params, mean, optimizer.init(params), jnp.zeros((), jnp.int32))
+        return {"flow": bijection.init(flow_key), "condition": encoder.init(condition_key)}
 
-    def context(params, features):
-        return bijection.context(params["flow"], condition.apply(params["condition"], features))
+    def context(params, reco):
+        return bijection.context(params["flow"], encoder.apply(params["condition"], reco))
 
-    def nll(params, truth, features):
-        z, log_det = bijection.forward(params["flow"], truth, context(params, features))
+    def nll(params, truth, reco):
+        z, log_det = bijection.forward(params["flow"], truth, context(params, reco))
         return negative_log_likelihood(z, log_det)
 
-    def draw(params, key, features):
+    def draw(params, key, reco):
         latent = jax.random.normal(key, (spec.dim,))
-        return bijection.inverse(params["flow"], latent, context(params, features))[0]
+        return bijection.inverse(params["flow"], latent, context(params, reco))[0]
 
     def mmd(params, key, batch: Batch):
         keys = jax.random.split(key, batch.truth.shape[0])
-        unfolded = jax.vmap(partial(draw, params))(keys, batch.reco.features)
+        unfolded = jax.vmap(partial(draw, params))(keys, batch.reco)
         ours, truth = spec.observables(unfolded, batch.reco), spec.observables(batch.truth, batch.reco)
         if missing := [name for name in mmd_observables if name not in truth]:
             raise InputError(f"model.mmd_observables: expected names among {tuple(truth)}, found {missing[0]!r}")
@@ -92,7 +77,7 @@ def build(
         return sum(terms)
 
     def terms(params, batch: Batch, key):
-        each = jax.vmap(partial(nll, params))(batch.truth, batch.reco.features)
+        each = jax.vmap(partial(nll, params))(batch.truth, batch.reco)
         out = {"nll": jnp.mean(batch.weight * each)}
         if weight_decay:
             out["prior"] = weight_decay * gaussian_prior(params)
@@ -100,35 +85,30 @@ def build(
             out["mmd"] = mmd_weight * mmd(params, key, batch)
         return sum(out.values()), out
 
-    def step(state: State, batch: Batch, key):
-        (loss, parts), grads = jax.value_and_grad(terms, has_aux=True)(state.params, batch, key)
-        updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
-        params = optax.apply_updates(state.params, updates)
-        mean = ema_update(state.ema, params, ema, state.step)
-        return State(params, mean, opt_state, state.step + 1), {"loss": loss, **parts}
+    init, step = descent(start, terms, optimizer, ema)
 
     def evaluate(state: State, batch: Batch, key):
-        each = jax.vmap(partial(nll, state.ema))(batch.truth, batch.reco.features)
+        each = jax.vmap(partial(nll, state.ema))(batch.truth, batch.reco)
         return {"loss": jnp.mean(batch.weight * each)}
 
     def fit(key, loop):
         return loop("cinn", init, step, evaluate)
 
     def unfold(key, state: State, reco, num_draws: int) -> Unfolded:
-        def one(key, features):
-            shared = context(state.ema, features)
+        def one(key, reco):
+            shared = context(state.ema, reco)
             latents = jax.random.normal(key, (num_draws, spec.dim))
             return jax.vmap(lambda z: bijection.inverse(state.ema["flow"], z, shared)[0])(latents)
 
         n = reco.features.shape[0]
-        samples = jax.vmap(one)(jax.random.split(key, n), reco.features)
+        samples = jax.vmap(one)(jax.random.split(key, n), reco)
         return Unfolded(samples, jnp.zeros((n, num_draws)))
 
     def log_prob(state: State, truth, reco):
-        def one(x, features):
-            z, log_det = bijection.forward(state.ema["flow"], x, context(state.ema, features))
+        def one(x, reco):
+            z, log_det = bijection.forward(state.ema["flow"], x, context(state.ema, reco))
             return standard_normal_log_prob(z) + log_det
 
-        return jax.vmap(one)(truth, reco.features)
+        return jax.vmap(one)(truth, reco)
 
     return Method(fit, unfold, log_prob, init, step, evaluate)

@@ -179,7 +179,7 @@ def test_a_checkpoint_from_another_config(fails, other_table_run, other_table_fi
     copy = tmp_path / "copy"
     shutil.copytree(other_table_run, copy)
     config = json.loads((copy / "config.json").read_text())
-    config["model"]["condition_units"] = 16
+    config["model"]["condition"]["units"] = 16
     (copy / "config.json").write_text(json.dumps(config))
     argv = ["--workdir", copy, "--data", other_table_file, "--out", tmp_path / "out.h5"]
     fails(unfold.main, argv, "checkpoints", "expected", "found")

@@ -19,7 +19,7 @@ SMEAR, NOISE = np.array([[1.0, 0.5], [-0.3, 0.8]]), 0.5
 COVARIANCE = np.linalg.inv(np.eye(2) + SMEAR.T @ SMEAR / NOISE**2)
 GAIN = COVARIANCE @ SMEAR.T / NOISE**2
 SPEC = Spec(2, 2, ("a", "b"), lambda truth, reco: {"a": 10 * truth[:, 0], "b": truth[:, 1]})
-SMALL = {"condition_layers": 1, "condition_units": 32, "condition_output": 8}
+SMALL = {"condition": {"layers": 1, "units": 32, "output": 8}}
 FLOW = {"coupling": "affine", "blocks": 3, "hidden": 32, "layers": 1}
 STEPS, BATCH, EVENTS, DRAWS = 2000, 256, 3000, 60
 

@@ -1,46 +1,11 @@
-"""Every flax module of the library, handed out as pure (init, apply) functions.
+"""Fully connected networks: the plain one, and the one inside a coupling."""
 
-Modules act on ONE event; callers vmap. No other file imports flax.
-"""
-
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 
-ACTIVATIONS = {
-    "relu": nn.relu,
-    "silu": nn.silu,
-    "gelu": nn.gelu,
-    "tanh": jnp.tanh,
-    "leaky_relu": nn.leaky_relu,
-}
-
-
-class Network(NamedTuple):
-    """init: key -> params. apply: (params, *inputs) -> output of one event."""
-
-    init: Callable
-    apply: Callable
-
-
-class Conditioner(NamedTuple):
-    """A network of (x, cond) whose share that sees only cond is computed ahead.
-
-    init: key -> params. context: (params, cond [c]) -> [hidden]. apply: (params, x [d], context) -> [outputs].
-    """
-
-    init: Callable
-    context: Callable
-    apply: Callable
-
-
-def _activation(name: str):
-    if name not in ACTIVATIONS:
-        raise ValueError(f"activation: expected one of {', '.join(ACTIVATIONS)}, got {name!r}")
-    return ACTIVATIONS[name]
+from jaxunfold.networks.base import Conditioner, Network, activation_of
 
 
 class _MLP(nn.Module):
@@ -51,7 +16,7 @@ class _MLP(nn.Module):
     @nn.compact
     def __call__(self, x):
         for width in self.hidden:
-            x = _activation(self.activation)(nn.Dense(width)(x))
+            x = activation_of(self.activation)(nn.Dense(width)(x))
         return nn.Dense(self.outputs)(x)
 
 
@@ -73,7 +38,7 @@ class _ConditionerMLP(nn.Module):
         return self.from_cond(cond)
 
     def __call__(self, x, context):
-        act = _activation(self.activation)
+        act = activation_of(self.activation)
         h = act(self.from_x(x) + context)
         for dense in self.inner:
             h = h + act(dense(h)) if self.residual else act(dense(h))
@@ -85,7 +50,7 @@ class _ConditionerMLP(nn.Module):
 
 def mlp(inputs: int, hidden: Sequence[int], outputs: int, activation: str = "relu") -> Network:
     """A fully connected network [inputs] -> [outputs]; no hidden layer makes it linear."""
-    _activation(activation)
+    activation_of(activation)
     module = _MLP(tuple(hidden), outputs, activation)
     return Network(lambda key: module.init(key, jnp.zeros(inputs)), module.apply)
 
@@ -111,7 +76,7 @@ def conditioner(
     """
     if layers < 1:
         raise ValueError(f"layers: expected at least 1, got {layers}")
-    _activation(activation)
+    activation_of(activation)
     module = _ConditionerMLP(hidden, layers, outputs, activation, residual)
 
     def init(key):
@@ -121,8 +86,3 @@ def conditioner(
         return module.apply(params, cond, method="context")
 
     return Conditioner(init, context, module.apply)
-
-
-def count(params) -> int:
-    """Number of trainable numbers in a parameter tree."""
-    return sum(leaf.size for leaf in jax.tree.leaves(params))

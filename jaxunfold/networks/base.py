@@ -1,0 +1,46 @@
+"""What a network is here: pure (init, apply) functions of ONE event; callers vmap."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+ACTIVATIONS = {
+    "relu": nn.relu,
+    "silu": nn.silu,
+    "gelu": nn.gelu,
+    "tanh": jnp.tanh,
+    "leaky_relu": nn.leaky_relu,
+}
+
+
+class Network(NamedTuple):
+    """init: key -> params. apply: (params, *inputs) -> output of one event."""
+
+    init: Callable
+    apply: Callable
+
+
+class Conditioner(NamedTuple):
+    """A network of (x, cond) whose share that sees only cond is computed ahead.
+
+    init: key -> params. context: (params, cond [c]) -> [hidden]. apply: (params, x [d], context) -> [outputs].
+    """
+
+    init: Callable
+    context: Callable
+    apply: Callable
+
+
+def activation_of(name: str) -> Callable:
+    """The activation of a config's name. Raises: ValueError if there is none."""
+    if name not in ACTIVATIONS:
+        raise ValueError(f"activation: expected one of {', '.join(ACTIVATIONS)}, got {name!r}")
+    return ACTIVATIONS[name]
+
+
+def count(params) -> int:
+    """Number of trainable numbers in a parameter tree."""
+    return sum(leaf.size for leaf in jax.tree.leaves(params))
