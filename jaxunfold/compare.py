@@ -17,7 +17,7 @@ from jaxunfold.data.events import Events, read
 from jaxunfold.data.location import resolve
 from jaxunfold.errors import InputError
 from jaxunfold.evaluate import held_out
-from jaxunfold.evaluation import compared, headline, unfold_with_progress
+from jaxunfold.evaluation import compared, headline, suited, unfold_with_progress
 from jaxunfold.metrics.compared import Compared
 from jaxunfold.metrics.summary import evaluate_metrics
 from jaxunfold.report.comparison import write_comparison
@@ -81,7 +81,7 @@ def compare(runs: Mapping[str, Run], events: Events, out: str | os.PathLike, num
     lined_up = []
     for label, run in runs.items():
         cli.say(f"{label}: {run.config.method}")
-        own = run.events(events)
+        own = suited(run, events)
         lined_up.append(compared(run, own, unfold_with_progress(run, own, num_draws, seed)))
     data = dict(zip(runs, common_observables(lined_up)))
     cli.say("computing metrics")

@@ -1,5 +1,6 @@
 """A trained run against events with known truth: draws, metrics.json and the report."""
 
+import dataclasses
 import json
 import os
 import time
@@ -10,7 +11,7 @@ import jax
 import numpy as np
 
 from jaxunfold import cli, config
-from jaxunfold.data.events import Events
+from jaxunfold.data.events import Events, accepted
 from jaxunfold.errors import InputError
 from jaxunfold.metrics.compared import Compared, compare
 from jaxunfold.metrics.summary import evaluate_metrics
@@ -42,8 +43,32 @@ def unfold_with_progress(run: Run, events: Events, num_draws: int, seed: int):
         return run.unfold(jax.random.key(seed), events, num_draws, advance)
 
 
+def suited(run: Run, events: Events) -> Events:
+    """The events that a run unfolds and is compared on.
+
+    A generative method unfolds events that pass at truth and reco level; one that unfolds the sample as a whole
+    takes what passes at reco level and is compared with all that pass at truth level.
+    """
+    events = run.events(events)
+    return events if run.method.whole_sample else accepted(events)
+
+
+def _at_truth_level(events: Events) -> Events:
+    """The events that pass at truth level; what is not measured of them is NaN (a table) or absent (momenta)."""
+    seen = events.pass_reco
+    if seen is not None and events.kind == "table":
+        reco = np.where(seen[:, None], events.reco, np.float32(np.nan))
+        events = dataclasses.replace(events, reco=reco)
+    elif seen is not None:
+        mask = np.ones(events.reco.shape[:2], bool) if events.mask is None else events.mask
+        events = dataclasses.replace(events, mask=mask & seen[:, None])
+    return events if events.pass_truth is None else events[events.pass_truth]
+
+
 def compared(run: Run, events: Events, unfolded) -> Compared:
     """Truth, draws and measured events of a run, lined up for metrics and figures."""
+    if len(unfolded.samples) != len(events):
+        events = _at_truth_level(events)
     return compare(
         events.truth,
         unfolded.samples,
@@ -55,6 +80,7 @@ def compared(run: Run, events: Events, unfolded) -> Compared:
         reco_names=run.problem.reco_names,
         resonances=run.resonances if events.kind == "momenta" else {},
         units=run.problem.truth_units,
+        sample_weight=unfolded.weight,
     )
 
 
@@ -78,7 +104,7 @@ def evaluate(
     Returns: The contents of metrics.json, with the seconds that unfolding took under "timing".
     Raises: InputError if the events have no truth, or there are too few of them.
     """
-    events = run.events(events)
+    events = suited(run, events)
     if events.truth is None:
         raise InputError(f"{events.path or 'events'}: evaluate expected truth/{events.kind}, found none")
     if len(events) < 2:
@@ -90,7 +116,9 @@ def evaluate(
     data = compared(run, events, unfolded)
     note("computing metrics")
     metrics = evaluate_metrics(data, seed=seed)
-    metrics["timing"] = {"unfold_seconds": seconds, "draws_per_second": len(events) * num_draws / seconds}
+    metrics["timing"] = {"unfold_seconds": seconds, "draws_per_second": unfolded.log_weights.size / seconds}
+    if unfolded.info is not None:
+        metrics["info"] = {name: np.asarray(values).tolist() for name, values in unfolded.info.items()}
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=2))
     note("drawing figures")
     focus = focus_on(run, events[:FOCUS_EVENTS], num_draws, seed + 1) if data.paired else None

@@ -94,7 +94,9 @@ def make_method(config: ConfigDict, spec: Spec, total_steps: int = 1) -> Method:
     """
     if config.method not in METHODS:
         raise InputError(f"config.method: expected one of {', '.join(METHODS)}, found {config.method!r}")
-    optimizer = make_optimizer(total_steps=total_steps, **plain(config.optimizer))
+    optimizer = None
+    if "optimizer" in config:  # a method that is not trained by gradients has no such section
+        optimizer = make_optimizer(total_steps=total_steps, **plain(config.optimizer))
     try:
         return METHODS[config.method](spec, optimizer, **plain(config.model))
     except (TypeError, ValueError) as error:

@@ -21,11 +21,11 @@ from jaxunfold import config as configs
 from jaxunfold import problem as problems
 from jaxunfold.data import preprocess
 from jaxunfold.data.columns import match_columns
-from jaxunfold.data.events import Events, read
+from jaxunfold.data.events import Events, read, with_placeholders
 from jaxunfold.errors import InputError
 from jaxunfold.posterior import Posterior
 from jaxunfold.training import checkpoint
-from jaxunfold.types import Batch, Key, Method, Reco, Unfolded
+from jaxunfold.types import Anchor, Batch, Key, Method, Reco, Unfolded
 
 RESULT = "result"
 DRAWS_PER_CALL = 131072
@@ -121,6 +121,9 @@ class Run:
     ) -> Unfolded:
         """Draws from the posterior of each event, in pieces that bound the memory.
 
+        A method that needs the measured sample as a whole unfolds it at once, event weights and ``pass_reco``
+        included, and may answer with one weighted sample of truth events: samples [1, k, ...].
+
         Args:
           key: A typed key. reco: See ``events``. num_draws: Draws per event.
           progress: Called with the number of events finished since the last call.
@@ -129,6 +132,8 @@ class Run:
         """
         if num_draws < 1:
             raise InputError(f"num_draws: expected at least 1, found {num_draws}")
+        if self.method.whole_sample:
+            return self._unfold_sample(key, self.events(reco), num_draws, progress)
         encoded = preprocess.encode_reco(self.pipeline, self.fitted, self.events(reco))
         n = len(encoded.features)
         draws = min(num_draws, DRAWS_PER_CALL)
@@ -156,6 +161,31 @@ class Run:
             None if member[0] is None else np.concatenate(member),
         )
 
+    def _unfold_sample(self, key, events: Events, num_draws: int, progress) -> Unfolded:
+        """See ``unfold``: of a method that needs the measured sample as a whole."""
+        encoded = preprocess.encode_reco(self.pipeline, self.fitted, with_placeholders(events))
+        weight = np.ones(len(events), np.float32) if events.weight is None else events.weight
+        if events.pass_reco is not None:
+            weight = np.where(events.pass_reco, weight, np.float32(0))
+        unfolded = self.method.unfold(key, self.state, encoded._replace(weight=weight), num_draws)
+        unfolded = jax.tree.map(np.asarray, unfolded)
+        samples = unfolded.samples
+        if len(samples) == len(events):
+            decoded = preprocess.decode(self.pipeline, self.fitted, samples, encoded.anchor)
+        else:
+            # one sample for all events: its coordinates are absolute, for the method saw no single event
+            flat = samples.reshape(-1, 1, samples.shape[-1])
+            anchor = Anchor(np.zeros((len(flat), samples.shape[-1]), np.float32))
+            decoded = preprocess.decode(self.pipeline, self.fitted, flat, anchor)
+            decoded = decoded.reshape(*samples.shape[:2], *decoded.shape[2:])
+        if not np.isfinite(decoded).all():
+            raise InputError(
+                f"draw {int(np.argwhere(~np.isfinite(decoded))[0][1])}: expected finite draws, found NaN"
+            )
+        if progress is not None:
+            progress(len(events))
+        return unfolded._replace(samples=decoded)
+
     def log_prob(self, truth: Any, reco: Any) -> np.ndarray:
         """log p(truth | reco) of each event, a density in physical units with respect to ``density_of``.
 
@@ -178,7 +208,12 @@ class Run:
         return np.concatenate(out)
 
     def posterior(self, reco: Any) -> Posterior:
-        """The posteriors of events as one distrax distribution of batch shape (n,), in physical units."""
+        """The posteriors of events as one distrax distribution of batch shape (n,), in physical units.
+
+        Raises: InputError if the method unfolds a sample as a whole.
+        """
+        if self.method.whole_sample:
+            raise InputError(f"posterior: the method {self.config.method!r} unfolds a sample, and not single events")
         log_prob = None if self.method.log_prob is None else self._log_prob
         return Posterior(self._draw, log_prob, self.state, self.encode_reco(reco), self.problem.truth_names)
 
@@ -248,7 +283,9 @@ def load(workdir: str | os.PathLike) -> Run:
     """
     run = load_setup(workdir)
     d, r = len(run.pipeline.coordinates.names), len(preprocess.feature_names(run.pipeline))
-    example = Batch(jnp.zeros((2, d)), Reco(jnp.zeros((2, r))), jnp.ones(2))
+    # a method that keeps the simulation has as many rows in its state as it was fitted on
+    n = run.about.get("rows", 2)
+    example = jax.eval_shape(lambda: Batch(jnp.zeros((n, d)), Reco(jnp.zeros((n, r))), jnp.ones(n)))
     template = jax.eval_shape(run.method.init, jax.random.key(0), example)
     found = checkpoint.restore(str(Path(workdir) / "checkpoints"), RESULT, template)
     if found is None:

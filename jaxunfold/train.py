@@ -16,7 +16,7 @@ from jaxunfold import config as configs
 from jaxunfold import problem as problems
 from jaxunfold import run as runs
 from jaxunfold.data import batches, mirror, preprocess, splits
-from jaxunfold.data.events import Events, read, require_trainable, scan
+from jaxunfold.data.events import Events, accepted, read, require_trainable, scan
 from jaxunfold.data.location import fingerprint, resolve
 from jaxunfold.errors import InputError
 from jaxunfold.evaluation import evaluate, headline
@@ -44,17 +44,23 @@ def prepare(config: ConfigDict, path: str) -> tuple[runs.Run, object, object, Ev
     parts, stream, train, valid, test = read_parts(path, data)
     problem = problems.problem_of(train)
     pipeline = problems.make_pipeline(config, problem)
-    fitted = preprocess.fit(pipeline, train)
+    fitted = preprocess.fit(pipeline, accepted(train))
+    about = {"data": fingerprint(path), "train_events": len(parts.train), "test_events": len(parts.test)}
+    run = runs.assemble(config, problem, fitted, about=about)
+    if not run.method.whole_sample:
+        train, valid, test = accepted(train), accepted(valid), accepted(test)
     if not stream:
         # a file too large for the device needs no mirror images to be enough
         train = mirror.augment(train, tuple(data["augment"]))
-    about = {"data": fingerprint(path), "train_events": len(parts.train), "test_events": len(parts.test)}
-    run = runs.assemble(config, problem, fitted, about=about)
+    rows = parts.train
+    if stream and not run.method.whole_sample:
+        rows = batches.accepted_rows(path, rows)
+    run.about["rows"] = len(rows) if stream else len(train)
 
     def encode(events):
         return preprocess.encode(pipeline, fitted, events)
 
-    source = batches.stream(path, parts.train, encode) if stream else encode(train)
+    source = batches.stream(path, rows, encode) if stream else encode(train)
     return run, source, encode(valid), test
 
 
@@ -87,7 +93,9 @@ def train(config: ConfigDict, workdir: str, title: str = "") -> dict:
     runs.save_state(folder, state)
     trained = time.monotonic() - begin
     run = dataclasses.replace(run, state=state)
-    rows = {"parameters": f"{count(getattr(state, 'params', state)):,}", "training": f"{trained:.0f} s"}
+    rows = {"training": f"{trained:.0f} s"}
+    if hasattr(state, "params"):
+        rows = {"parameters": f"{count(state.params):,}", **rows}
     metrics = {}
     if len(test) >= 2:
         history = callbacks.read_metrics(str(folder / "metrics.jsonl"))

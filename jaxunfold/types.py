@@ -33,32 +33,47 @@ class Reco(NamedTuple):
     features: standardised inputs of the condition network, [n, r].
     anchor: what the truth coordinates are relative to; None where a network needs no more than features.
     mask: which objects are present, [n, n_reco]; None where every event has them all.
+    weight: of the measured events, [n], any sign, zero where one is not to be used; only methods that unfold the
+      sample as a whole look at it, and None is one for each.
     """
 
     features: Float[Array, "*n r"]
     anchor: Anchor | None = None
     mask: Bool[Array, "*n m"] | None = None
+    weight: Float[Array, "*n"] | None = None
 
 
 class Batch(NamedTuple):
-    """Paired events: standardised truth coordinates [n, d], measured events, event weights [n] (any sign)."""
+    """Paired events: standardised truth coordinates [n, d], measured events, event weights [n] (any sign).
+
+    pass_truth, pass_reco: whether an event is part of the truth-level and of the measured sample, [n]; None where
+      every one is both. Truth or reco of an event that does not pass is a place holder.
+    """
 
     truth: Float[Array, "*n d"]
     reco: Reco
     weight: Float[Array, "*n"]
+    pass_truth: Bool[Array, "*n"] | None = None
+    pass_reco: Bool[Array, "*n"] | None = None
 
 
 class Unfolded(NamedTuple):
-    """Draws from the posterior of each event.
+    """Draws from the posterior of each event, or one weighted sample for all events (n = 1).
 
     samples: [n, k, d] standardised, or in physical units once it has left ``jaxunfold.run``.
     log_weights: [n, k]; zero for generative methods.
     member: [n, k] integer, the weight sample or ensemble member each draw came from; None for a single one.
+    weight: [n, k], weights of any sign that the draws had before; a draw counts weight * exp(log_weights), and
+      None is one for each.
+    info: {name: array}, what a method has to say of its result, e.g. the effective sample size of every
+      iteration; None for nothing.
     """
 
     samples: Any
     log_weights: Any
     member: Any = None
+    weight: Any = None
+    info: Any = None
 
 
 class Spec(NamedTuple):
@@ -84,6 +99,9 @@ class Method(NamedTuple):
     unfold: (key, state, reco, num_draws) -> Unfolded.
     log_prob: (state, truth [n, d], reco) -> [n], where the density is explicit.
     init, step, evaluate: the parts of ``fit`` for gradient-trained methods, so that ensembles can vmap them.
+      ``init`` (key, batch) -> state is there for every method: its shapes are those of a saved state.
+    whole_sample: ``unfold`` needs the measured sample as a whole, with the weights of its events in ``reco``. It is
+      called once and not compiled, and may answer with one weighted sample [1, k, d] for all events.
     """
 
     fit: Callable
@@ -92,3 +110,4 @@ class Method(NamedTuple):
     init: Callable | None = None
     step: Callable | None = None
     evaluate: Callable | None = None
+    whole_sample: bool = False

@@ -19,8 +19,8 @@ from jaxunfold.types import Unfolded
 def write_draws(path: str, run: Run, unfolded: Unfolded, weight, attrs: dict) -> None:
     """Write samples [n, k, ...], log_weights [n, k] and the events' weight, atomically.
 
-    Datasets: samples/momenta (attr labels) or samples/table (attrs names, units), log_weights, member,
-    weight.
+    Datasets: samples/momenta (attr labels) or samples/table (attrs names, units), log_weights, member, weight,
+    and where a method has them sample_weight [n, k], the draws' own weights before log_weights, and info/NAME.
     """
     names = {"labels" if run.problem.kind == "momenta" else "names": run.problem.truth_names}
     names["units"] = run.problem.truth_units
@@ -29,6 +29,8 @@ def write_draws(path: str, run: Run, unfolded: Unfolded, weight, attrs: dict) ->
         ("log_weights", unfolded.log_weights),
         ("member", unfolded.member),
         ("weight", weight),
+        ("sample_weight", unfolded.weight),
+        *((f"info/{name}", values) for name, values in (unfolded.info or {}).items()),
     ):
         if values is not None:
             datasets[name] = (values, {})
@@ -50,7 +52,9 @@ def main(argv=None) -> int:
         unfolded = unfold_with_progress(run, events, args.draws, args.seed)
         attrs = {"method": run.config.method, "seed": args.seed, "density_of": run.density_of}
         write_draws(args.out, run, unfolded, events.weight, attrs)
-        rows = {"events": len(events), "draws per event": args.draws, "method": run.config.method}
+        n, k = unfolded.log_weights.shape
+        draws = {"draws per event": k} if n == len(events) else {"weighted draws for all events": k}
+        rows = {"events": len(events), **draws, "method": run.config.method}
         rows |= {"samples": f"{unfolded.samples.shape}, {run.problem.kind}", "written": args.out}
         cli.summary("unfolded", rows)
 

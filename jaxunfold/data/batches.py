@@ -169,6 +169,16 @@ def take_rows(path: str, rows: np.ndarray) -> Events:
         return source._read(file, schema.read_header(file), np.arange(len(rows)))
 
 
+def accepted_rows(path: str, rows: np.ndarray) -> np.ndarray:
+    """Those of the rows whose events pass at truth and at reco level."""
+    with schema.open_file(path) as file:
+        header = schema.read_header(file)
+        flags = [schema.read_rows(file, header, name, 0, header.num_events) for name in ("pass_truth", "pass_reco")]
+    for flag in flags:
+        rows = rows if flag is None else rows[flag[rows]]
+    return rows
+
+
 def prefetch(items: Iterator[Any], depth: int = 2) -> Iterator[Any]:
     """The same items, made in a background thread up to ``depth`` ahead; its errors are raised here."""
     ready: queue.Queue = queue.Queue(maxsize=depth)

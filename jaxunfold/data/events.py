@@ -155,6 +155,40 @@ def concatenate(parts: Sequence[Events]) -> Events:
     return dataclasses.replace(parts[0], **joined)
 
 
+def accepted(events: Events) -> Events:
+    """The events that pass at truth and at reco level, without flags: what a generative method trains on."""
+    flags = [flag for flag in (events.pass_truth, events.pass_reco) if flag is not None]
+    if not flags:
+        return events
+    return dataclasses.replace(events[np.logical_and.reduce(flags)], pass_truth=None, pass_reco=None)
+
+
+def with_placeholders(events: Events) -> Events:
+    """The same with truth or reco of an event that passes both in place of what does not pass.
+
+    What a file holds for an event that was not reconstructed, or has no truth, need not be physical.
+    Raises: InputError if no event passes both.
+    """
+    passes = {name: getattr(events, f"pass_{name}") for name in ("truth", "reco")}
+    if all(flag is None for flag in passes.values()) or events.truth is None:
+        passes.pop("truth")
+    good = np.logical_and.reduce([np.ones(len(events), bool), *(f for f in passes.values() if f is not None)])
+    if good.all():
+        return events
+    if not good.any():
+        raise InputError(
+            f"{events.path or 'events'}: expected an event that passes at truth and reco level, found none"
+        )
+    changes, first = {}, int(np.argmax(good))
+    for level, arrays in (("truth", ("truth",)), ("reco", ("reco", "mask", "extra"))):
+        for name in arrays:
+            values = getattr(events, name)
+            if values is not None and passes.get(level) is not None:
+                changes[name] = values.copy()
+                changes[name][~passes[level]] = values[first]
+    return dataclasses.replace(events, **changes)
+
+
 def require_trainable(events: Events, minimum: int = MIN_TRAINING) -> None:
     """Refuse a sample that nothing can be trained on: too few events, or no truth."""
     path = events.path or "events"

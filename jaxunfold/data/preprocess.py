@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxunfold.bijections import quantile
-from jaxunfold.data.events import Events
+from jaxunfold.data.events import Events, with_placeholders
 from jaxunfold.errors import InputError
 from jaxunfold.physics import fourvectors as fv
 from jaxunfold.physics import kinematic_fit as kf
@@ -241,6 +241,15 @@ def decode_truth(p: Pipeline, fitted: Fitted, z: Float[Array, " d"], anchor: Anc
     return p.coordinates.decode(_absolute(p, quantile.from_normal(fitted.quantiles, z)[0], anchor))
 
 
+def decode(p: Pipeline, fitted: Fitted, z: np.ndarray, anchor: Anchor) -> np.ndarray:
+    """Truth in physical units of standardised draws z [n, k, d] of events with these anchors [n], in chunks."""
+
+    def one(z, anchor):
+        return jax.vmap(lambda zk: decode_truth(p, fitted, zk, anchor))(z)
+
+    return _apply_in_chunks(jax.jit(jax.vmap(one)), np.asarray(z), anchor)
+
+
 def encode_reco(p: Pipeline, fitted: Fitted, events: Events) -> Reco:
     """Measured events [n] as a network sees them; numpy arrays, in chunks."""
     raw, anchor = _apply_in_chunks(partial(p.measure, fitted.resolution), *_arrays(events))
@@ -253,13 +262,16 @@ def encode_reco(p: Pipeline, fitted: Fitted, events: Events) -> Reco:
 def encode(p: Pipeline, fitted: Fitted, events: Events) -> Batch:
     """Paired events [n] as a batch of numpy arrays; weights are scaled to a mean of one.
 
+    Events that do not pass at truth or reco level have place holders there.
+
     Raises: InputError if the events have no truth or a coordinate is not finite.
     """
     if events.truth is None:
         raise InputError(f"{events.path or 'events'}: expected a truth dataset, found none")
+    events = with_placeholders(events)
     reco = encode_reco(p, fitted, events)
     truth = np.asarray(events.truth, np.float32)
     z, _ = _apply_in_chunks(jax.jit(jax.vmap(partial(encode_truth, p, fitted))), truth, reco.anchor)
     _refuse_nonfinite(events, z, p.coordinates.names)
     weight = np.ones(len(z)) if events.weight is None else np.asarray(events.weight)
-    return Batch(z, reco, (weight / np.mean(weight)).astype(np.float32))
+    return Batch(z, reco, (weight / np.mean(weight)).astype(np.float32), events.pass_truth, events.pass_reco)

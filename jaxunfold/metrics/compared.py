@@ -109,10 +109,18 @@ def table_columns(table, names) -> dict[str, np.ndarray]:
     return {name: np.ascontiguousarray(table[..., i]) for i, name in enumerate(names)}
 
 
-def divide_weight(weight: np.ndarray, log_weights: np.ndarray) -> np.ndarray:
-    """Weight of each draw, [m, k]: the weight of its event times its share, a softmax of the log-weights."""
+def divide_weight(weight: np.ndarray, log_weights: np.ndarray, sample_weight: np.ndarray | None = None) -> np.ndarray:
+    """Weight of each draw, [m, k]: the weight of its event times its share.
+
+    The share is a softmax of the log-weights, times ``sample_weight`` [m, k] where the draws had weights before.
+    Raises: InputError if an event's shares do not sum to a positive number.
+    """
     shifted = np.exp(log_weights - log_weights.max(axis=1, keepdims=True).astype(np.float64))
-    share = shifted / shifted.sum(axis=1, keepdims=True)
+    shifted = shifted if sample_weight is None else shifted * sample_weight
+    sums = shifted.sum(axis=1, keepdims=True)
+    if not (sums > 0).all():
+        raise InputError(f"weights of the draws: expected a positive sum, found {sums.min():g}")
+    share = shifted / sums
     total = weight[:, None] if len(weight) == len(log_weights) else weight.sum()
     return (share * total).astype(np.float64)
 
@@ -129,6 +137,7 @@ def compare(
     reco_names: Sequence[str] = (),
     resonances: Mapping[str, Sequence[str]] | None = None,
     units: Sequence[str] = (),
+    sample_weight: np.ndarray | None = None,
 ) -> Compared:
     """Line up truth, draws and measured events for ``evaluate_metrics`` and ``write_report``.
 
@@ -141,6 +150,7 @@ def compare(
       truth_names, reco_names: Leaves or columns.
       resonances: Decay tree, {"ll": ("e-", "e+"), ...}; None or {} for a table.
       units: Unit of each truth column of a table.
+      sample_weight: Weights of any sign that the draws had before log_weights, [n, k]; None is one.
     Raises: InputError if shapes or names do not fit, or the weights do not sum to a positive number.
     """
     truth, samples = np.asarray(truth), np.asarray(samples)
@@ -175,6 +185,6 @@ def compare(
         reco_obs = {} if reco is None else reco_observables(reco, mask, reco_names, match, resonances)
         unit = observable_units(tuple(truth_obs))
     return Compared(
-        truth_obs, draw_obs, reco_obs, weight, divide_weight(weight, log_weights), truth, samples,
+        truth_obs, draw_obs, reco_obs, weight, divide_weight(weight, log_weights, sample_weight), truth, samples,
         None if reco is None else np.asarray(reco), mask, truth_names, reco_names, match, resonances, unit,
     )  # fmt: skip

@@ -24,8 +24,13 @@ def is_resident(source: Any) -> bool:
 
 def whole(source: Any, mesh: Mesh) -> PyTree:
     """All events, [n, ...], on every device."""
-    arrays = source.arrays if is_resident(source) else source.take(np.arange(source.num_events))
-    return jax.device_put(arrays, replicated(mesh))
+    return jax.device_put(everything(source), replicated(mesh))
+
+
+def everything(data: Any) -> PyTree:
+    """All events of a source or a pytree, [n, ...], in memory."""
+    source = as_source(data)
+    return source.arrays if is_resident(source) else source.take(np.arange(source.num_events))
 
 
 def head(source: Any, size: int) -> PyTree:
