@@ -1,0 +1,108 @@
+"""Iterated Bayesian unfolding: D'Agostini's method for histograms, in double precision.
+
+D'Agostini, arXiv:1010.0632; thesis Eqs. (1.30) to (1.37). The mathematics is in ``binned.bayes``.
+"""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import ArrayLike
+
+from jaxunfold.binned import bayes
+from jaxunfold.errors import InputError
+
+_compiled = jax.jit(bayes.unfold_with_covariance, static_argnames="num_iterations")
+
+
+def unfold_histogram(
+    response: ArrayLike,
+    prior: ArrayLike,
+    data: ArrayLike,
+    num_iterations: int,
+    *,
+    covariance: ArrayLike | None = None,
+    fakes: ArrayLike | None = None,
+) -> bayes.Histogram:
+    """Unfold a histogram; counts and covariance after every iteration.
+
+    Args:
+      response: P(reco bin i | truth bin j), [n_reco, n_truth]; its columns sum to the efficiencies, at most one.
+      prior: Truth histogram to start from, [n_truth], of any normalisation.
+      data: Measured counts, [n_reco]; weighted events need a covariance.
+      num_iterations: How many, at least 1.
+      covariance: Of the data, [n_reco, n_reco], or its diagonal [n_reco]; Poisson (the data) where None.
+      fakes: Events without truth that are expected in each reco bin, [n_reco]; None for none.
+    Returns: ``Histogram(counts [k, n_truth], covariance [k, n_truth, n_truth])`` in float64. Truth bins of no
+      efficiency, and of no prior, hold zero; data in a reco bin that no cause can fill is left out.
+    Raises: InputError naming the argument that does not fit.
+
+    It may be traced: ``jax.vmap(lambda d: unfold_histogram(response, prior, d, 10))(toys)``, then in the precision of
+    the trace; for thousands of toys in double precision see ``unfold_histograms``.
+    """
+    with jax.enable_x64(True):
+        arrays = _checked(response, prior, data, num_iterations, covariance, fakes)
+        result = _compiled(*arrays, num_iterations=num_iterations)
+    return jax.tree.map(lambda a: a if isinstance(a, jax.core.Tracer) else np.asarray(a), result)
+
+
+def unfold_histograms(
+    response: ArrayLike, prior: ArrayLike, data: ArrayLike, num_iterations: int, *, fakes: ArrayLike | None = None
+) -> bayes.Histogram:
+    """The same of many data histograms [m, n_reco] with Poisson errors, in one program: arrays [m, k, ...]."""
+    with jax.enable_x64(True):
+        response, prior, _, _, fakes = _checked(response, prior, data[0], num_iterations, None, fakes)
+        data = jnp.asarray(np.asarray(data, np.float64))
+        _refuse_values({}, signed={"data": data})
+        return jax.tree.map(np.asarray, _many(response, prior, data, fakes, num_iterations))
+
+
+@partial(jax.jit, static_argnums=4)
+def _many(response, prior, data, fakes, num_iterations):
+    def one(d):
+        return bayes.unfold_with_covariance(response, prior, d, jnp.diag(d), fakes, num_iterations)
+
+    # pieces keep the Jacobians of a piece in the cache
+    return jax.lax.map(one, data, batch_size=32)
+
+
+def _checked(response, prior, data, num_iterations, covariance, fakes):
+    """The arguments as float64 arrays of the right shapes."""
+    response, prior, data = (jnp.asarray(a, jnp.float64) for a in (response, prior, data))
+    if response.ndim != 2:
+        raise InputError(f"response: expected [n_reco, n_truth], found shape {response.shape}")
+    n_reco, n_truth = response.shape
+    fakes = jnp.zeros(n_reco) if fakes is None else jnp.asarray(fakes, jnp.float64)
+    covariance = data if covariance is None else jnp.asarray(covariance, jnp.float64)
+    covariance = jnp.diag(covariance) if covariance.ndim == 1 else covariance
+    shapes = {"prior": (prior, (n_truth,)), "data": (data, (n_reco,)), "fakes": (fakes, (n_reco,))}
+    shapes["covariance"] = (covariance, (n_reco, n_reco))
+    for name, (array, shape) in shapes.items():
+        if array.shape != shape:
+            raise InputError(
+                f"{name}: expected shape {shape} beside a response {response.shape}, found {array.shape}"
+            )
+    if num_iterations < 1:
+        raise InputError(f"num_iterations: expected at least 1, found {num_iterations}")
+    _refuse_values(
+        {"response": response, "prior": prior, "fakes": fakes}, signed={"data": data, "covariance": covariance}
+    )
+    efficiency = jnp.sum(response, axis=0)
+    if not isinstance(efficiency, jax.core.Tracer) and np.max(efficiency) > 1 + 1e-6:
+        raise InputError(f"response: expected columns that sum to at most 1, found {float(np.max(efficiency)):.6g}")
+    return response, prior, data, covariance, fakes
+
+
+def _refuse_values(positive, signed=None):
+    """Refuse what is not finite, and negative numbers of the first; a traced array has no values yet."""
+    for name, array in (positive | (signed or {})).items():
+        if isinstance(array, jax.core.Tracer):
+            continue
+        values = np.asarray(array)
+        if not np.isfinite(values).all():
+            raise InputError(
+                f"{name}: expected finite numbers, found {np.count_nonzero(~np.isfinite(values))} others"
+            )
+        if name in positive and (values < 0).any():
+            raise InputError(f"{name}: expected no negative numbers, found {values.min():g}")
