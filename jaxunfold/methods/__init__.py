@@ -1,5 +1,9 @@
 """The methods of unfolding, by name. To add one: write a file with ``build`` and put it in this dict."""
 
-from jaxunfold.methods import cinn, omnifold
+from jaxunfold.methods import cinn, flow_matching, omnifold
 
-METHODS = {"cinn": cinn.build, "omnifold": omnifold.build}
+METHODS = {
+    "cinn": cinn.build,
+    "flow_matching": flow_matching.build,
+    "omnifold": omnifold.build,
+}

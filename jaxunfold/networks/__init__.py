@@ -6,14 +6,18 @@ No other folder imports flax.
 from jaxunfold.networks.base import ACTIVATIONS, Conditioner, Network, count
 from jaxunfold.networks.dense import conditioner, mlp
 from jaxunfold.networks.encoder import ENCODERS, Encoder, build_encoder
+from jaxunfold.networks.velocity import VELOCITIES, Velocity, build_velocity
 
 __all__ = [
     "ACTIVATIONS",
     "ENCODERS",
+    "VELOCITIES",
     "Conditioner",
     "Encoder",
     "Network",
+    "Velocity",
     "build_encoder",
+    "build_velocity",
     "conditioner",
     "count",
     "mlp",

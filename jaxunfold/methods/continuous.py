@@ -1,0 +1,71 @@
+"""What methods of continuous flows share: networks of velocity and condition, draws and densities by the ODE."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxunfold import networks
+from jaxunfold.bijections.ode import Ode, ode
+from jaxunfold.losses.likelihood import standard_normal_log_prob
+from jaxunfold.training.descent import State
+from jaxunfold.types import Batch, Spec, Unfolded
+
+
+class Flow(NamedTuple):
+    """start: (key, batch) -> params. context: (params, reco of one event) -> context, once per event.
+    velocity: (params, x [d], t [], context) -> [d]. ode: its bijection.
+    unfold, log_prob: as of ``Method``, with the running mean of the weights.
+    """
+
+    start: Callable
+    context: Callable
+    velocity: Callable
+    ode: Ode
+    unfold: Callable
+    log_prob: Callable
+
+
+def build_flow(
+    spec: Spec, *, velocity: Mapping, condition: Mapping, activation: str, solver: Mapping, probes: int
+) -> Flow:
+    """Networks and ODE of a continuous flow.
+
+    Args: See ``methods.flow_matching.build``.
+    """
+    encoder = networks.build_encoder(spec, activation=activation, **condition)
+    net = networks.build_velocity(spec, encoder.size, activation=activation, **velocity)
+
+    def speed(params, x, t, ctx):
+        return net.apply(params["velocity"], x, t, ctx)
+
+    flow = ode(speed, dict(solver), probes)
+
+    def start(key, batch: Batch):
+        velocity_key, condition_key = jax.random.split(key)
+        return {"velocity": net.init(velocity_key), "condition": encoder.init(condition_key)}
+
+    def context(params, reco):
+        return net.context(params["velocity"], encoder.apply(params["condition"], reco), reco)
+
+    def unfold(key, state: State, reco, num_draws: int) -> Unfolded:
+        def one(key, reco):
+            shared = context(state.ema, reco)
+            latents = jax.random.normal(key, (num_draws, spec.dim))
+            return jax.vmap(lambda z: flow.draw(state.ema, z, shared))(latents)
+
+        n = reco.features.shape[0]
+        samples = jax.vmap(one)(jax.random.split(key, n), reco)
+        return Unfolded(samples, jnp.zeros((n, num_draws)))
+
+    def log_prob(state: State, truth, reco):
+        def one(x, reco, key):
+            z, log_det = flow.forward(state.ema, x, context(state.ema, reco), key)
+            return standard_normal_log_prob(z) + log_det
+
+        # probes of an estimated trace: the same ones at every call
+        keys = jax.random.split(jax.random.key(0), truth.shape[0])
+        return jax.vmap(one)(truth, reco, keys)
+
+    return Flow(start, context, speed, flow, unfold, log_prob)
