@@ -1,9 +1,10 @@
 """The methods of unfolding, by name. To add one: write a file with ``build`` and put it in this dict."""
 
-from jaxunfold.methods import cinn, flow_matching, omnifold
+from jaxunfold.methods import cinn, flow_matching, neural_ode, omnifold
 
 METHODS = {
     "cinn": cinn.build,
     "flow_matching": flow_matching.build,
+    "neural_ode": neural_ode.build,
     "omnifold": omnifold.build,
 }

@@ -5,7 +5,9 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
+from jaxunfold.networks.base import activation_of
 from jaxunfold.networks.dense import conditioner
+from jaxunfold.networks.transformer import Transformer, particles_of
 from jaxunfold.types import Spec
 
 
@@ -46,7 +48,50 @@ def mlp_velocity(spec: Spec, cond: int, frequencies: int = 6, **network) -> Velo
     return Velocity(net.init, lambda params, cond, reco: net.context(params, cond), apply)
 
 
-VELOCITIES: dict[str, Callable] = {"mlp": mlp_velocity}
+def transformer_velocity(
+    spec: Spec,
+    cond: int,
+    frequencies: int = 6,
+    width: int = 64,
+    heads: int = 4,
+    layers: int = 2,
+    reco_tokens: int = 4,
+    activation: str = "silu",
+) -> Velocity:
+    """A transformer over particles; it starts at zero.
+
+    Args:
+      spec: The problem; coordinates of one particle, by ``spec.names``, share a token. cond: size of the condition.
+      frequencies: See ``time_features``.
+      width: Of a token. heads: of the attention. layers: attention to truth, to reco and a network, each so often.
+      reco_tokens: Tokens that are made of the condition.
+    Raises: ValueError if a number is out of range or the activation unknown.
+    """
+    activation_of(activation)
+    if min(width, heads, layers, reco_tokens) < 1:
+        raise ValueError(
+            f"velocity: expected width, heads, layers and reco_tokens >= 1, got {width}, {heads}, {layers} "
+            f"and {reco_tokens}"
+        )
+    if width % heads:
+        raise ValueError(f"velocity.width: expected a multiple of heads = {heads}, got {width}")
+    net = Transformer(particles_of(spec.names), width, heads, layers, reco_tokens, activation)
+
+    def init(key):
+        return net.init(
+            key, jnp.zeros(spec.dim), jnp.zeros(1 + 2 * frequencies), jnp.zeros(cond), method="everything"
+        )
+
+    def context(params, cond, reco):
+        return net.apply(params, cond, method="context")
+
+    def apply(params, x, t, ctx):
+        return net.apply(params, x, time_features(jnp.asarray(t, x.dtype), frequencies), ctx)
+
+    return Velocity(init, context, apply)
+
+
+VELOCITIES: dict[str, Callable] = {"mlp": mlp_velocity, "transformer": transformer_velocity}
 
 
 def build_velocity(spec: Spec, cond: int, kind: str = "mlp", frequencies: int = 6, **options) -> Velocity:

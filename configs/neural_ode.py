@@ -1,0 +1,27 @@
+"""A neural ODE trained by maximum likelihood (FFJORD) on the events and coordinates of ``cinn.py``, a small one.
+
+python -m jaxunfold.train --config configs/neural_ode.py
+"""
+
+from pathlib import Path
+
+from ml_collections import ConfigDict
+
+from jaxunfold import config as configs
+
+HERE = Path(__file__).parent
+
+
+def get_config(arg: str = "") -> ConfigDict:
+    """The config; ":smoke" shrinks it to a minute."""
+    config = configs.load(f"{HERE / 'flow_matching.py'}:{arg}" if arg else HERE / "flow_matching.py")
+    config.method = "neural_ode"
+    config.model.velocity.update({"hidden": 64, "layers": 2})
+    config.model.solver.steps = 4
+    config.model.probes = 1
+    del config.model["time_power"], config.model["sigma_min"]
+    config.training.epochs = 4
+    if arg == "smoke":
+        config.training.epochs = 1
+        config.training.batch_size = 2048
+    return config
