@@ -61,7 +61,7 @@ def prepare(config: ConfigDict, path: str) -> tuple[runs.Run, object, object, Ev
         return preprocess.encode(pipeline, fitted, events)
 
     source = batches.stream(path, rows, encode) if stream else encode(train)
-    return run, source, encode(valid), test
+    return run, source, encode(valid) if len(valid) else None, test
 
 
 def refuse_another(workdir: Path, run: runs.Run) -> None:

@@ -5,6 +5,8 @@ python -m jaxunfold.unfold --workdir DIR --data FILE --out FILE [--draws K] [--s
 
 import os
 
+import numpy as np
+
 import jaxunfold
 from jaxunfold import cli
 from jaxunfold.data.events import read
@@ -30,7 +32,7 @@ def write_draws(path: str, run: Run, unfolded: Unfolded, weight, attrs: dict) ->
         ("member", unfolded.member),
         ("weight", weight),
         ("sample_weight", unfolded.weight),
-        *((f"info/{name}", values) for name, values in (unfolded.info or {}).items()),
+        *((f"info/{name}", np.atleast_1d(values)) for name, values in (unfolded.info or {}).items()),
     ):
         if values is not None:
             datasets[name] = (values, {})

@@ -1,0 +1,1 @@
+"""Unfolding without bins on plain arrays: OmniFold."""
