@@ -76,13 +76,24 @@ def make_spec(config: ConfigDict, problem: Problem, pipeline: preprocess.Pipelin
             return {name: decoded[:, i] for i, name in enumerate(problem.truth_names)}
         return observables(decoded, problem.truth_names, resonances)
 
+    def pairs(objects):
+        return pipeline.features.pairs(objects * fitted.object_scale + fitted.object_mean)
+
     return Spec(
         len(pipeline.coordinates.names),
         len(preprocess.feature_names(pipeline)),
         pipeline.coordinates.names,
         physical,
         bool(pipeline.relative.any()),
+        *sizes_of_objects(problem, pipeline),
+        pairs if pipeline.features.pairs is not None else None,
     )
+
+
+def sizes_of_objects(problem: Problem, pipeline: preprocess.Pipeline) -> tuple[int, int]:
+    """Number of reco objects and of the features of each; zeros for a table."""
+    names = pipeline.features.object_names
+    return (len(problem.reco_names), len(names)) if names else (0, 0)
 
 
 def make_method(config: ConfigDict, spec: Spec, total_steps: int = 1) -> Method:

@@ -285,7 +285,13 @@ def load(workdir: str | os.PathLike) -> Run:
     d, r = len(run.pipeline.coordinates.names), len(preprocess.feature_names(run.pipeline))
     # a method that keeps the simulation has as many rows in its state as it was fitted on
     n = run.about.get("rows", 2)
-    example = jax.eval_shape(lambda: Batch(jnp.zeros((n, d)), Reco(jnp.zeros((n, r))), jnp.ones(n)))
+    m, f = problems.sizes_of_objects(run.problem, run.pipeline)
+
+    def batch():
+        sets = {"mask": jnp.ones((n, m), bool), "objects": jnp.zeros((n, m, f))} if m else {}
+        return Batch(jnp.zeros((n, d)), Reco(jnp.zeros((n, r)), **sets), jnp.ones(n))
+
+    example = jax.eval_shape(batch)
     template = jax.eval_shape(run.method.init, jax.random.key(0), example)
     found = checkpoint.restore(str(Path(workdir) / "checkpoints"), RESULT, template)
     if found is None:

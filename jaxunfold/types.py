@@ -32,7 +32,8 @@ class Reco(NamedTuple):
 
     features: standardised inputs of the condition network, [n, r].
     anchor: what the truth coordinates are relative to; None where a network needs no more than features.
-    mask: which objects are present, [n, n_reco]; None where every event has them all.
+    mask: which objects are present, [n, m]; None where every event has them all.
+    objects: standardised features of each object, [n, m, f], zero where it is absent; None for a table.
     weight: of the measured events, [n], any sign, zero where one is not to be used; only methods that unfold the
       sample as a whole look at it, and None is one for each.
     """
@@ -41,6 +42,7 @@ class Reco(NamedTuple):
     anchor: Anchor | None = None
     mask: Bool[Array, "*n m"] | None = None
     weight: Float[Array, "*n"] | None = None
+    objects: Float[Array, "*n m f"] | None = None
 
 
 class Batch(NamedTuple):
@@ -83,6 +85,8 @@ class Spec(NamedTuple):
     names: the truth coordinates' names, [dim].
     observables: (truth [n, d] standardised, reco) -> {name: [n]} in physical units, differentiable.
     relative: True where a coordinate is taken relative to the measured event.
+    num_objects, object_dim: sizes m and f of ``Reco.objects``; 0 for a table.
+    pairs: (objects [m, f] of one event) -> kinematics of each pair of them [m, m, q]; None where there are none.
     """
 
     dim: int
@@ -90,6 +94,9 @@ class Spec(NamedTuple):
     names: tuple[str, ...]
     observables: Callable[[Array, Reco], dict[str, Array]] | None = None
     relative: bool = False
+    num_objects: int = 0
+    object_dim: int = 0
+    pairs: Callable[[Array], Array] | None = None
 
 
 class Method(NamedTuple):

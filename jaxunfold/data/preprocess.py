@@ -1,7 +1,7 @@
 """From events to what networks see and back: a bijection per event, fitted on the training part alone.
 
 truth -> coordinates -> relative to the measured event, where asked -> standard normal by quantiles, or
-standardised; reco -> features -> standardised. The fitted numbers are a pytree that is saved with the state.
+standardised; reco -> features and objects -> standardised. The fitted numbers are a pytree, saved with the state.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +25,7 @@ from jaxunfold.types import Anchor, Batch, Reco
 CHUNK = 16384
 SCALINGS = {"quantile": quantile.fit_quantiles, "standard": quantile.fit_standard}
 REFERENCES = ("measured", "fit")
+MOMENTS = ("feature_mean", "feature_scale", "object_mean", "object_scale")
 
 
 class Pipeline(NamedTuple):
@@ -33,7 +34,7 @@ class Pipeline(NamedTuple):
     relative: whether each coordinate is taken relative to the measured event, [d].
     reference: "measured", the same coordinate of the measured event, or "fit", a kinematic fit to it.
     scaling: a key of ``SCALINGS``.
-    measure: (resolution, reco, mask, extra) -> features and anchor of many events, compiled once.
+    measure: (resolution, reco, mask, extra) -> features, objects and anchor of many events, compiled once.
     """
 
     coordinates: Coordinates
@@ -45,12 +46,15 @@ class Pipeline(NamedTuple):
 
 
 class Fitted(NamedTuple):
-    """The fitted part: coordinate quantiles, feature moments [r], and the resolution that a fit assumes."""
+    """The fitted part: coordinate quantiles, feature moments [r], the resolution that a fit assumes, and the
+    moments of the objects that are present [f]; None for a table."""
 
     quantiles: quantile.Quantiles
     feature_mean: Array
     feature_scale: Array
     resolution: kf.Resolution | None = None
+    object_mean: Array | None = None
+    object_scale: Array | None = None
 
 
 def build_pipeline(
@@ -134,10 +138,11 @@ def _anchor(p: Pipeline, resolution: kf.Resolution | None, reco: Array) -> tuple
 
 
 def _raw(p: Pipeline, resolution: kf.Resolution | None, reco: Array, mask: Array, extra: Array):
-    """Features and anchor of one measured event, not yet standardised."""
+    """Features, objects and anchor of one measured event, not yet standardised."""
     anchor, pulls = _anchor(p, resolution, reco)
+    objects = None if p.features.objects is None else p.features.objects(reco, mask)
     # a leg far off its measurement would be far outside what the network ever sees
-    return jnp.concatenate([p.features.apply(reco, mask, extra), jnp.arcsinh(pulls)]), anchor
+    return jnp.concatenate([p.features.apply(reco, mask, extra), jnp.arcsinh(pulls)]), objects, anchor
 
 
 def _relative(p: Pipeline, truth: Array, anchor: Anchor) -> tuple[Array, Array]:
@@ -181,7 +186,8 @@ def fit(p: Pipeline, events: Events) -> Fitted:
     Raises: InputError if a coordinate or feature is not finite ("row 17: log_m_ll is nan") or constant.
     """
     resolution = fit_resolution(p, events)
-    raw, anchor = _apply_in_chunks(partial(p.measure, resolution), *_arrays(events))
+    reco, mask, extra = _arrays(events)
+    raw, objects, anchor = _apply_in_chunks(partial(p.measure, resolution), reco, mask, extra)
     truth = np.asarray(events.truth, np.float32)
     x, _ = _apply_in_chunks(jax.jit(jax.vmap(partial(_relative, p))), truth, anchor)
     _refuse_nonfinite(events, x, p.coordinates.names)
@@ -190,19 +196,29 @@ def fit(p: Pipeline, events: Events) -> Fitted:
         if np.ptp(x[:, i]) == 0:
             raise InputError(f"{events.path or 'events'}: expected a {name} that varies, found only {x[0, i]:g}")
     weight = np.ones(len(x)) if events.weight is None else np.asarray(events.weight, np.float64)
-    mean = np.average(raw, axis=0, weights=weight)
-    scale = np.sqrt(np.maximum(np.average((raw - mean) ** 2, axis=0, weights=weight), 0.0))
+    moments = _moments(raw, weight)
+    if objects is not None:
+        present = objects[mask]
+        mean, scale = _moments(present, np.broadcast_to(weight[:, None], mask.shape)[mask])
+        kind = np.array([name.startswith("is_") for name in p.features.object_names])
+        moments += (np.where(kind, 0.0, mean), np.where(kind, 1.0, scale))
+    feature_mean, feature_scale, *of_objects = (jnp.asarray(a, jnp.float32) for a in moments)
+    return Fitted(SCALINGS[p.scaling](x, weight), feature_mean, feature_scale, resolution, *of_objects)
+
+
+def _moments(values, weight):
+    """Mean and width of each column."""
+    mean = np.average(values, axis=0, weights=weight)
+    scale = np.sqrt(np.maximum(np.average((values - mean) ** 2, axis=0, weights=weight), 0.0))
     # a feature that never varies (a mask that is always set) carries nothing and stays zero
-    scale = np.where(scale > 1e-6 * (1 + np.abs(mean)), scale, 1e6)
-    quantiles = SCALINGS[p.scaling](x, weight)
-    return Fitted(quantiles, jnp.asarray(mean, jnp.float32), jnp.asarray(scale, jnp.float32), resolution)
+    return mean, np.where(scale > 1e-6 * (1 + np.abs(mean)), scale, 1e6)
 
 
 def to_arrays(fitted: Fitted) -> dict[str, np.ndarray]:
     """The fitted numbers by name, as ``numpy.savez`` takes them."""
     parts = {"quantiles": fitted.quantiles, "resolution": fitted.resolution}
     named = {f"{k}.{f}": v for k, part in parts.items() if part is not None for f, v in part._asdict().items()}
-    named |= {"feature_mean": fitted.feature_mean, "feature_scale": fitted.feature_scale}
+    named |= {name: getattr(fitted, name) for name in MOMENTS if getattr(fitted, name) is not None}
     return {name: np.asarray(value) for name, value in named.items()}
 
 
@@ -215,9 +231,8 @@ def from_arrays(arrays: Mapping[str, np.ndarray]) -> Fitted:
     has_fit = any(name.startswith("resolution.") for name in arrays)
     return Fitted(
         part(quantile.Quantiles, "quantiles"),
-        jnp.asarray(arrays["feature_mean"]),
-        jnp.asarray(arrays["feature_scale"]),
-        part(kf.Resolution, "resolution") if has_fit else None,
+        resolution=part(kf.Resolution, "resolution") if has_fit else None,
+        **{name: jnp.asarray(arrays[name]) for name in MOMENTS if name in arrays},
     )
 
 
@@ -252,11 +267,15 @@ def decode(p: Pipeline, fitted: Fitted, z: np.ndarray, anchor: Anchor) -> np.nda
 
 def encode_reco(p: Pipeline, fitted: Fitted, events: Events) -> Reco:
     """Measured events [n] as a network sees them; numpy arrays, in chunks."""
-    raw, anchor = _apply_in_chunks(partial(p.measure, fitted.resolution), *_arrays(events))
+    reco, mask, extra = _arrays(events)
+    raw, objects, anchor = _apply_in_chunks(partial(p.measure, fitted.resolution), reco, mask, extra)
     _refuse_nonfinite(events, raw, feature_names(p))
     _refuse_nonfinite(events, anchor.x, p.coordinates.names)
     features = (raw - np.asarray(fitted.feature_mean)) / np.asarray(fitted.feature_scale)
-    return Reco(features, anchor, events.mask)
+    if objects is not None and fitted.object_mean is not None:
+        standard = (objects - np.asarray(fitted.object_mean)) / np.asarray(fitted.object_scale)
+        objects = np.where(mask[..., None], standard, np.float32(0.0))
+    return Reco(features, anchor, events.mask, objects=objects)
 
 
 def encode(p: Pipeline, fitted: Fitted, events: Events) -> Batch:

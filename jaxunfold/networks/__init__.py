@@ -3,6 +3,7 @@
 No other folder imports flax.
 """
 
+from jaxunfold.networks.attention import set_encoder
 from jaxunfold.networks.base import ACTIVATIONS, Conditioner, Network, count
 from jaxunfold.networks.dense import conditioner, mlp
 from jaxunfold.networks.encoder import ENCODERS, Encoder, build_encoder
@@ -21,4 +22,5 @@ __all__ = [
     "conditioner",
     "count",
     "mlp",
+    "set_encoder",
 ]

@@ -1,10 +1,16 @@
-"""What a network is shown of the measured event: functions reco -> vector [r], found by name in ``FEATURES``."""
+"""What a network is shown of the measured event: functions of reco, found by name in ``FEATURES``.
 
+Each gives one vector [r] for networks that take all at once, and a set of vectors [m, f], one for each object,
+for those that do not mind their number or order.
+"""
+
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float
 
 from jaxunfold.errors import InputError
 from jaxunfold.physics import fourvectors as fv
@@ -12,10 +18,25 @@ from jaxunfold.physics.observables import pair_mass
 
 
 class Features(NamedTuple):
-    """names: of the features, [r]. apply: (reco, mask, extra) of one event -> [r]."""
+    """names: of the features, [r]. apply: (reco, mask, extra) of one event -> [r].
+
+    object_names: of the features of one object, [f]; those that start with "is_" say its kind.
+    objects: (reco, mask) of one event -> [m, f], zero where absent; None for a table.
+    pairs: (objects [m, f], as ``objects`` gives them) -> kinematics of each pair [m, m, 3]; None without.
+    """
 
     names: tuple[str, ...]
     apply: Callable
+    object_names: tuple[str, ...] = ()
+    objects: Callable | None = None
+    pairs: Callable | None = None
+
+
+def kinds_of(labels: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:
+    """Kinds of objects, numbers left out, and which of them each is, one-hot [m, kinds]: j1 and j2 are both "j"."""
+    stems = [re.sub(r"\d+$", "", label) or label for label in labels]
+    kinds = tuple(dict.fromkeys(stems))
+    return kinds, np.array([[stem == kind for kind in kinds] for stem in stems], np.float32)
 
 
 def four_momenta(labels: Sequence[str], extra: Sequence[str] = ()) -> Features:
@@ -25,7 +46,12 @@ def four_momenta(labels: Sequence[str], extra: Sequence[str] = ()) -> Features:
     def apply(reco, mask, extra_values):
         return jnp.concatenate([jnp.where(mask[:, None], reco, 0.0).reshape(-1), extra_values])
 
-    return Features(names, apply)
+    kinds, one_hot = kinds_of(labels)
+
+    def objects(reco, mask):
+        return jnp.where(mask[:, None], jnp.concatenate([reco, one_hot.astype(reco.dtype)], axis=1), 0.0)
+
+    return Features(names, apply, ("e", "px", "py", "pz", *(f"is_{kind}" for kind in kinds)), objects)
 
 
 def kinematics(
@@ -50,8 +76,10 @@ def kinematics(
     names = tuple(f"{c}_{label}" for c in each for label in labels)
     names += tuple(f"{c}_{name}" for name in pairs for c in ("log_m", "log_pt", "y", "cos_phi", "sin_phi"))
     names += tuple(extra)
+    kinds, one_hot = kinds_of(labels)
 
-    def apply(reco, mask, extra_values):
+    def each_object(reco, mask):
+        """The azimuth of the origin, momenta without zeros, and the columns of every object."""
         # absent objects stand on a harmless momentum, so that no logarithm or gradient sees zero
         safe = jnp.where(mask[:, None], reco, jnp.asarray([1.0, 1.0, 0.0, 0.0], reco.dtype))
         reference = fv.phi(jnp.sum(jnp.where((mask & origin)[:, None], reco, 0.0), axis=0))
@@ -61,7 +89,15 @@ def kinematics(
         heavy = m2 > 1e-6 * safe[:, 0] ** 2
         mass = jnp.where(heavy, jnp.sqrt(jnp.where(heavy, m2, 1.0)), 0.0) / fv.pt(safe)
         shown = [jnp.log(fv.pt(safe)), fv.eta(safe), jnp.cos(phi), jnp.sin(phi), jnp.log1p(mass)]
-        out = [jnp.where(mask, v, 0.0) for v in shown] + [mask.astype(reco.dtype)]
+        return reference, safe, [jnp.where(mask, v, 0.0) for v in shown]
+
+    def objects(reco, mask):
+        _, _, shown = each_object(reco, mask)
+        return jnp.concatenate([jnp.stack(shown, axis=1), jnp.where(mask[:, None], one_hot, 0.0)], axis=1)
+
+    def apply(reco, mask, extra_values):
+        reference, safe, shown = each_object(reco, mask)
+        out = [*shown, mask.astype(reco.dtype)]
         for i, j in pairs.values():
             p, m = safe[i] + safe[j], pair_mass(safe[i], safe[j])
             phi = fv.phi(p) - reference
@@ -70,7 +106,27 @@ def kinematics(
             out.append(jnp.where(mask[i] & mask[j], pair, 0.0))
         return jnp.concatenate([*out, extra_values])
 
-    return Features(names, apply)
+    object_names = (*each[:-1], *(f"is_{kind}" for kind in kinds))
+    return Features(names, apply, object_names, objects, pair_kinematics)
+
+
+def pair_kinematics(objects: Float[Array, "m f"]) -> Float[Array, "m m 3"]:
+    r"""Logarithms of each pair's mass in GeV, of m / sqrt(pT pT'), about :math:`\Delta R`, and of its smaller pT.
+
+    What identifies the jets of one decay is their mass, which no object has by itself: Qu, Li, Qian,
+    arXiv:2202.03772, Eq. (3).
+
+    Args:
+      objects: Columns of ``kinematics``: log pT, eta, cos phi, sin phi, ...
+    """
+    log_pt, eta, axes = objects[:, 0], objects[:, 1], objects[:, 2:4]
+    # m^2 = 2 pT pT' (cosh deta - cos dphi), without cancellation; the floor keeps an object's pair with itself finite
+    deta = jnp.clip(eta[:, None] - eta[None, :], -10.0, 10.0)
+    chord2 = jnp.sum((axes[:, None] - axes[None, :]) ** 2, axis=-1)
+    opening = 4 * jnp.sinh(deta / 2) ** 2 + chord2
+    distance = 0.5 * jnp.log(jnp.maximum(opening, 1e-4))
+    log_mass = 0.5 * (log_pt[:, None] + log_pt[None, :]) + distance
+    return jnp.stack([log_mass, distance, jnp.minimum(log_pt[:, None], log_pt[None, :])], axis=-1)
 
 
 def table(labels: Sequence[str], extra: Sequence[str] = ()) -> Features:

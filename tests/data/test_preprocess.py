@@ -91,6 +91,27 @@ def test_training_events_become_standard(case):
     np.testing.assert_allclose(np.mean(case.batch.weight), 1.0, rtol=1e-5)
 
 
+def test_present_objects_become_standard_and_absent_ones_zero(zw_events):
+    """Also through the file that keeps the fitted numbers; a table has no objects."""
+    mask = np.random.default_rng(0).uniform(size=(600, 4)) < np.array([1.0, 1.0, 0.8, 0.4])
+    reco = np.where(mask[..., None], zw_events.reco, np.float32(0))
+    events = dataclasses.replace(zw_events, reco=reco, mask=mask)
+    pipeline = build(events, SECTIONS["tree, absolute"])
+    fitted = preprocess.from_arrays(preprocess.to_arrays(preprocess.fit(pipeline, events)))
+    objects = preprocess.encode_reco(pipeline, fitted, events).objects
+    assert objects.shape == (600, 4, len(pipeline.features.object_names))
+    np.testing.assert_array_equal(objects[~mask], 0.0)
+    np.testing.assert_allclose(objects[mask][:, :5].mean(axis=0), 0.0, atol=1e-3)
+    np.testing.assert_allclose(objects[mask][:, :5].std(axis=0), 1.0, atol=1e-2)
+    np.testing.assert_array_equal(objects[0, :2, 5:], [[1, 0, 0], [0, 1, 0]])
+
+
+def test_a_table_has_no_objects(make_case):
+    case = make_case("columns")
+    assert case.batch.reco.objects is None
+    assert case.fitted.object_mean is None
+
+
 def rebuilt(case, values):
     """Truth from free numbers: columns, or three-momenta that balance where the coordinates say so."""
     if case.name == "columns":

@@ -105,3 +105,28 @@ def test_four_momenta_and_table():
 def test_refusals(kind, options, message):
     with pytest.raises(InputError, match=message):
         build_features(kind, LABELS, **options)
+
+
+def test_objects_are_the_same_numbers_one_row_each(events, kinematics):
+    features, apply = kinematics
+    mask = jnp.asarray([True, True, True, False, True])
+    vector = dict(zip(features.names, np.asarray(apply(events, jnp.tile(mask, (50, 1)), NONE)).T, strict=True))
+    objects = np.asarray(jax.vmap(features.objects, (0, None))(events, mask))
+    assert features.object_names == (
+        "log_pt", "eta", "cos_phi", "sin_phi", "relative_mass", "is_e-", "is_e+", "is_j",
+    )  # fmt: skip
+    for i, label in enumerate(LABELS):
+        for k, name in enumerate(features.object_names[:5]):
+            np.testing.assert_allclose(objects[:, i, k], vector[f"{name}_{label}"], atol=1e-5)
+    np.testing.assert_array_equal(objects[0, :, 5:], [[1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 0, 0], [0, 0, 1]])
+
+
+def test_pairs_of_objects_in_numbers(events, kinematics):
+    features, _ = kinematics
+    massless = fv.on_shell(events[7])
+    pairs = features.pairs(features.objects(massless, jnp.ones(5, bool)))
+    for i, j in ((0, 1), (2, 4), (3, 1)):
+        pt, mass = [float(fv.pt(massless[k])) for k in (i, j)], float(fv.mass(massless[i] + massless[j]))
+        expected = np.log([mass, mass / np.sqrt(pt[0] * pt[1]), min(pt)])
+        np.testing.assert_allclose(pairs[i, j], expected, rtol=1e-3, atol=1e-3)
+    assert np.isfinite(pairs).all()
