@@ -28,7 +28,7 @@ def get_config(arg: str = "") -> ConfigDict:
     config.optimizer.weight_decay = 0.1
     config.optimizer.clip_norm = 1.0
     config.training.batch_size = 1024
-    config.training.epochs = 40
+    config.training.epochs = 25
     if arg == "smoke":
         config.model.velocity.update({"hidden": 64, "layers": 2})
         config.training.epochs = 2

@@ -3,6 +3,8 @@
     python -m jaxunfold.train --config configs/flow_matching_transformer.py
 
 One token for each particle and resonance, which look at each other and at eight tokens made of the condition.
+3,800 training events and 2,100 draws (of ten solver steps; six are taken here) a second on one CPU core: about four
+minutes of training and three of draws for the report. Its quality has not been measured yet.
 """
 
 from pathlib import Path
@@ -20,7 +22,8 @@ def get_config(arg: str = "") -> ConfigDict:
     config.model.velocity = ConfigDict(
         {"kind": "transformer", "width": 64, "heads": 4, "layers": 2, "reco_tokens": 8, "frequencies": 6}
     )
-    config.training.epochs = 10
+    config.model.solver.steps = 6
+    config.training.epochs = 5
     if arg == "smoke":
         config.model.velocity.update({"width": 32, "layers": 1})
         config.training.epochs = 1

@@ -1,6 +1,9 @@
 """A neural ODE trained by maximum likelihood (FFJORD) on the events and coordinates of ``cinn.py``, a small one.
 
 python -m jaxunfold.train --config configs/neural_ode.py
+
+Four midpoint steps and one probe of the trace in training. 8,400 training events and 100,000 draws a second on one
+CPU core: about four minutes of training. Its quality has not been measured yet.
 """
 
 from pathlib import Path
@@ -20,7 +23,7 @@ def get_config(arg: str = "") -> ConfigDict:
     config.model.solver.steps = 4
     config.model.probes = 1
     del config.model["time_power"], config.model["sigma_min"]
-    config.training.epochs = 4
+    config.training.epochs = 10
     if arg == "smoke":
         config.training.epochs = 1
         config.training.batch_size = 2048
