@@ -1,6 +1,14 @@
 """Conditional flow matching with a fully connected velocity, on the events and coordinates of ``cinn.py``.
 
 python -m jaxunfold.train --config configs/flow_matching.py
+
+16,500 training events and 6,400 draws a second on one CPU core: about five minutes of training, and a minute and a
+half of draws for the report. Ten midpoint steps are within 0.6 per cent of each posterior's width of an adaptive
+solver at 1e-6.
+
+Twelve epochs, with a schedule of that length, give on the test events: joint classifier AUC 0.682, marginal 0.511,
+worst calibration 0.040 (pt_e-), 68 per cent width of m_jj off by -5.9 per cent. That is behind ``cinn.py`` (0.565,
+0.50, 0.019). The 25 epochs below have not been measured.
 """
 
 from pathlib import Path

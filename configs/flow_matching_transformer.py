@@ -3,6 +3,7 @@
     python -m jaxunfold.train --config configs/flow_matching_transformer.py
 
 One token for each particle and resonance, which look at each other and at eight tokens made of the condition.
+
 3,800 training events and 2,100 draws (of ten solver steps; six are taken here) a second on one CPU core: about four
 minutes of training and three of draws for the report. Its quality has not been measured yet.
 """
