@@ -72,8 +72,31 @@ def get_config(arg: str = "") -> ConfigDict:
         "patience": 0,
     }
     config.evaluation = {"events": 10000, "draws": 60}
+    # where python -m jaxunfold.tune looks, and for how many epochs a trial
+    config.tune = {
+        "epochs": 4,
+        "ranges": {
+            "model": {
+                "flow": {
+                    "blocks": ("int", 4, 16),
+                    "bins": ("int", 4, 16),
+                    "hidden": ("choice", (32, 64, 128, 192, 256)),
+                    "layers": ("int", 1, 3),
+                },
+                "condition": {
+                    "layers": ("int", 1, 4),
+                    "units": ("choice", (64, 128, 256, 512)),
+                    "output": ("choice", (16, 32, 64, 128)),
+                },
+                "ema": ("choice", (0.9, 0.99, 0.998, 0.999)),
+            },
+            "optimizer": {"learning_rate": ("log", 3e-4, 1e-2), "weight_decay": ("log", 1e-3, 2.0)},
+            "training": {"batch_size": ("choice", (256, 512, 1024))},
+        },
+    }
     if arg == "smoke":
         config.model.flow.update({"blocks": 4, "hidden": 32})
         config.training.epochs = 1
+        config.tune.epochs = 1
         config.evaluation.update({"events": 1000, "draws": 20})
     return config

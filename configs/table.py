@@ -68,6 +68,18 @@ def get_config(arg: str = "") -> ConfigDict:
         "patience": 0,
     }
     config.evaluation = {"events": 10_000, "draws": 60}
+    # where python -m jaxunfold.tune looks; 0 epochs are those of the training
+    config.tune = {
+        "epochs": 0,
+        "ranges": {
+            "model": {
+                "flow": {"blocks": ("int", 1, 12), "hidden": ("log", 8, 128), "layers": ("int", 1, 3)},
+                "condition": {"units": ("log", 8, 256)},
+                "ema": ("choice", (0.9, 0.99, 0.999)),
+            },
+            "optimizer": {"learning_rate": ("log", 3e-4, 1e-2), "weight_decay": ("log", 1e-5, 1.0)},
+        },
+    }
     if arg == "smoke":
         config.model.flow.update({"blocks": 2, "hidden": 16})
         config.model.condition.update({"units": 32, "output": 8})

@@ -62,15 +62,26 @@ def override(config: ConfigDict, overrides: Iterable[tuple[str, str]]) -> Config
     """
     config = config.copy_and_resolve_references()
     for key, text in overrides:
-        node, parts = config, key.split(".")
-        for depth, part in enumerate(parts):
-            if not isinstance(node, ConfigDict) or part not in node:
-                raise InputError(_unknown(config, ".".join(parts[: depth + 1]), key))
-            if depth < len(parts) - 1:
-                node = node[part]
+        old, (section, _, last) = value_of(config, key), key.rpartition(".")
+        node = value_of(config, section) if section else config
         with node.unlocked(), node.ignore_type():
-            node[parts[-1]] = _convert(key, text, node[parts[-1]])
+            node[last] = _convert(key, text, old)
     return config
+
+
+def value_of(config: ConfigDict, key: str) -> Any:
+    """The value or section of a dotted key. Raises: InputError for an unknown key, with the nearest one."""
+    node, parts = config, key.split(".")
+    for depth, part in enumerate(parts):
+        if not isinstance(node, ConfigDict) or part not in node:
+            raise InputError(_unknown(config, ".".join(parts[: depth + 1]), key))
+        node = node[part]
+    return node
+
+
+def without(config: ConfigDict, section: str) -> ConfigDict:
+    """A copy of the config without one of its sections."""
+    return ConfigDict({name: item for name, item in config.copy_and_resolve_references().items() if name != section})
 
 
 def to_json(config: ConfigDict) -> str:

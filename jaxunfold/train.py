@@ -78,6 +78,8 @@ def refuse_another(workdir: Path, run: runs.Run) -> None:
 def train(config: ConfigDict, workdir: str, title: str = "") -> dict:
     """Train, or go on where an earlier start left off; returns the metrics on the test events."""
     begin = time.monotonic()
+    # where a search would look is no part of a run
+    config = configs.without(config, "tune")
     folder = Path(cli.check_writable_dir(workdir))
     run, source, valid, test = prepare(config, resolve(config.data.path))
     refuse_another(folder, run)
