@@ -1,6 +1,8 @@
 """The methods of unfolding, by name. To add one: write a file with ``build`` and put it in this dict."""
 
-from jaxunfold.methods import cinn, flow_matching, neural_ode, omnifold
+from functools import partial
+
+from jaxunfold.methods import cinn, flow_matching, iterated, neural_ode, omnifold
 
 METHODS = {
     "cinn": cinn.build,
@@ -8,3 +10,5 @@ METHODS = {
     "neural_ode": neural_ode.build,
     "omnifold": omnifold.build,
 }
+# methods made of another one find it by its name
+METHODS["iterated"] = partial(iterated.build, dict(METHODS))
