@@ -1,6 +1,12 @@
 """Evaluate a trained run on events with known truth: metrics.json and a report with figures.
 
 python -m jaxunfold.evaluate --workdir DIR --data FILE --out DIR [--draws K] [--seed S] [--events N]
+    [--covariance] [--vary PART=DIR1,DIR2 ...]
+
+With --covariance metrics.json also holds the covariance between the bins of every observable, by named parts: "data"
+is the statistics of the measured events, and every --vary adds one from other runs that unfold the same events. One
+run, trained on a file with another response, prior or model, is an alternative: a shift of one standard deviation.
+Two are up and down. Three or more, with other seeds or bootstraps of the simulation, are replicas: the spread counts.
 """
 
 import os
@@ -48,21 +54,36 @@ def held_out(runs: Sequence[Run], path: str, events: Events) -> Events:
     return events[rows]
 
 
+def variations(texts: Sequence[str]) -> dict[str, list[Run]]:
+    """{part: runs} of "PART=DIR1,DIR2". Raises: InputError for a text of another form, or a part named twice."""
+    out = {}
+    for text in texts:
+        part, _, folders = text.partition("=")
+        if not part or not folders or part in out or part in ("data", "network"):
+            raise InputError(f"--vary: expected PART=DIR, with a name of its own, found {text!r}")
+        out[part] = [jaxunfold.load(folder) for folder in folders.split(",")]
+    return out
+
+
 def main(argv=None) -> int:
     """Entry point; returns the exit status."""
     parser = cli.parser("evaluate", "Evaluate a trained run.", workdir=True, data=True, out=True, seed=False)
     parser.add_argument("--draws", type=int, default=60, metavar="K", help="draws per event")
     parser.add_argument("--events", type=int, metavar="N", help="use the first N events")
+    parser.add_argument("--covariance", action="store_true", help="between the bins of every observable")
+    parser.add_argument("--vary", action="append", default=[], metavar="PART=DIR", help="a part from other runs")
 
     def body(args):
         cli.check_at_least(args, draws=1, events=2, seed=0)
         run = jaxunfold.load(args.workdir)
+        varied = variations(args.vary) if args.covariance or args.vary else None
         path = resolve(args.data)
         cli.check_writable_dir(args.out)
-        events = held_out([run], path, read(path, require_truth=True))[: args.events]
+        others = [other for runs in (varied or {}).values() for other in runs]
+        events = held_out([run, *others], path, read(path, require_truth=True))[: args.events]
         history = read_metrics(os.path.join(args.workdir, "metrics.jsonl"))
         title = os.path.basename(os.path.normpath(args.workdir))
-        metrics = evaluate(run, events, args.out, args.draws, args.seed, title, history, cli.say)
+        metrics = evaluate(run, events, args.out, args.draws, args.seed, title, history, cli.say, varied)
         cli.summary(title, headline(metrics) | {"report": os.path.join(args.out, "index.html")})
 
     return cli.run_command(body, parser, argv)

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import jax
@@ -13,12 +13,16 @@ import numpy as np
 from jaxunfold import cli, config
 from jaxunfold.data.events import Events, accepted
 from jaxunfold.errors import InputError
+from jaxunfold.metrics import covariance
 from jaxunfold.metrics.compared import Compared, compare
+from jaxunfold.metrics.distances import histogram_edges
 from jaxunfold.metrics.summary import evaluate_metrics
 from jaxunfold.report.page import write_report
 from jaxunfold.run import DRAWS_PER_CALL, Run
+from jaxunfold.types import Unfolded
 
 FOCUS_EVENTS = 4
+COVARIANCE_BINS = 20
 
 
 def focus_on(run: Run, events: Events, num_draws: int, seed: int) -> Compared:
@@ -50,7 +54,7 @@ def suited(run: Run, events: Events) -> Events:
     takes what passes at reco level and is compared with all that pass at truth level.
     """
     events = run.events(events)
-    return events if run.method.whole_sample else accepted(events)
+    return events if run.method.whole_sample and not run.method.own_draws else accepted(events)
 
 
 def _at_truth_level(events: Events) -> Events:
@@ -93,6 +97,7 @@ def evaluate(
     title: str = "",
     history: list[dict] | None = None,
     note: Callable[[str], None] = print,
+    varied: Mapping[str, Sequence[Run]] | None = None,
 ) -> dict:
     """Unfold events with known truth; write metrics.json and index.html with its figures into ``out``.
 
@@ -101,6 +106,7 @@ def evaluate(
       num_draws: Draws per event. seed: Of the draws and of everything random in the metrics.
       history: Lines of metrics.jsonl, for the training curves.
       note: Called with a line on each finished stage.
+      varied: None for no covariance, else {part: runs that unfold the same events}, see ``covariances``.
     Returns: The contents of metrics.json, with the seconds that unfolding took under "timing".
     Raises: InputError if the events have no truth, or there are too few of them.
     """
@@ -119,9 +125,22 @@ def evaluate(
     metrics["timing"] = {"unfold_seconds": seconds, "draws_per_second": unfolded.log_weights.size / seconds}
     if unfolded.info is not None:
         metrics["info"] = {name: np.asarray(values).tolist() for name, values in unfolded.info.items()}
+    if varied is not None:
+        note("computing covariances")
+        others = {
+            part: [compared(other, own := suited(other, events), other.unfold(jax.random.key(seed), own, num_draws))
+                   for other in runs]
+            for part, runs in varied.items()
+        }  # fmt: skip
+        metrics["covariance"] = covariances(data, others, unfolded.member)
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=2))
     note("drawing figures")
-    focus = focus_on(run, events[:FOCUS_EVENTS], num_draws, seed + 1) if data.paired else None
+    focus = None
+    if data.paired and run.method.whole_sample:  # a few events would be another sample
+        few = [None if x is None else x[:FOCUS_EVENTS] for x in (unfolded.samples, unfolded.log_weights)]
+        focus = compared(run, events[:FOCUS_EVENTS], Unfolded(*few))
+    elif data.paired:
+        focus = focus_on(run, events[:FOCUS_EVENTS], num_draws, seed + 1)
     write_report(
         folder,
         data,
@@ -133,6 +152,40 @@ def evaluate(
         focus=focus,
     )
     return metrics
+
+
+def covariances(data: Compared, varied: dict[str, Sequence[Compared]], member: np.ndarray | None = None) -> dict:
+    """Covariance between the bins of every observable, {observable: {"edges", "parts", "total"}}.
+
+    Args:
+      data: The unfolded sample. member: Which network each draw is from, [n, k]; gives the part "network".
+      varied: {part: the same events, unfolded by other runs}. One or two runs are alternatives, a shift each; three
+        or more are replicas (seeds, bootstraps of the simulation), and their spread counts.
+    The statistics of the data are in the draws of single events; one weighted sample for all has those of the
+    simulation, and of the data only in replicas.
+    """
+    out = {}
+    for name, draws in data.draws.items():
+        edges = histogram_edges(data.truth[name], data.weight, COVARIANCE_BINS)
+        nominal = covariance.spectrum(draws, data.draw_weight, edges)
+        if data.paired:
+            parts = {"data": covariance.data_covariance(draws, data.draw_weight, edges)}
+        else:
+            parts = {"simulation": covariance.data_covariance(draws[0], data.draw_weight[0], edges)}
+        if member is not None and len(kinds := np.unique(member)) > 1:
+            # each network's own spectrum, from its share of the draws
+            each = np.stack([covariance.spectrum(draws, data.draw_weight * (member == m), edges) for m in kinds])
+            parts["network"] = covariance.replica_covariance(each * len(kinds))
+        for part, others in varied.items():
+            spectra = [covariance.spectrum(other.draws[name], other.draw_weight, edges) for other in others]
+            several = len(spectra) > 2
+            parts[part] = (
+                covariance.replica_covariance(np.stack(spectra))
+                if several
+                else covariance.variation_covariance(nominal, *spectra)
+            )
+        out[name] = covariance.combine(parts, edges) | {"spectrum": nominal.tolist()}
+    return out
 
 
 def headline(metrics: dict) -> dict[str, str]:

@@ -19,7 +19,7 @@ from ml_collections import ConfigDict
 
 from jaxunfold import config as configs
 from jaxunfold import problem as problems
-from jaxunfold.data import preprocess
+from jaxunfold.data import batches, preprocess
 from jaxunfold.data.columns import match_columns
 from jaxunfold.data.events import Events, read, with_placeholders
 from jaxunfold.errors import InputError
@@ -283,15 +283,15 @@ def load(workdir: str | os.PathLike) -> Run:
     """
     run = load_setup(workdir)
     d, r = len(run.pipeline.coordinates.names), len(preprocess.feature_names(run.pipeline))
-    # a method that keeps the simulation has as many rows in its state as it was fitted on
-    n = run.about.get("rows", 2)
+    # a method that keeps the simulation has as many rows in its state as it was fitted on, and all they held
+    n, holds = run.about.get("rows", 2), run.about.get("holds")
     m, f = problems.sizes_of_objects(run.problem, run.pipeline)
 
     def batch():
         sets = {"mask": jnp.ones((n, m), bool), "objects": jnp.zeros((n, m, f))} if m else {}
         return Batch(jnp.zeros((n, d)), Reco(jnp.zeros((n, r)), **sets), jnp.ones(n))
 
-    example = jax.eval_shape(batch)
+    example = jax.eval_shape(batch) if holds is None else batches.blank(holds, n)
     template = jax.eval_shape(run.method.init, jax.random.key(0), example)
     found = checkpoint.restore(str(Path(workdir) / "checkpoints"), RESULT, template)
     if found is None:

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import jax
+import numpy as np
 from ml_collections import ConfigDict
 
 from jaxunfold import cli
@@ -61,6 +62,7 @@ def prepare(config: ConfigDict, path: str) -> tuple[runs.Run, object, object, Ev
         return preprocess.encode(pipeline, fitted, events)
 
     source = batches.stream(path, rows, encode) if stream else encode(train)
+    run.about["holds"] = batches.describe(source.take(np.arange(2)) if stream else source)
     return run, source, encode(valid) if len(valid) else None, test
 
 

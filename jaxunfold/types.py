@@ -69,6 +69,8 @@ class Unfolded(NamedTuple):
       None is one for each.
     info: {name: array}, what a method has to say of its result, e.g. the effective sample size of every
       iteration; None for nothing.
+    yields: [n, k], truth events that a draw stands for, corrected for efficiency and fakes: their sum in a bin is the
+      spectrum in events. None where a method does not correct.
     """
 
     samples: Any
@@ -76,6 +78,7 @@ class Unfolded(NamedTuple):
     member: Any = None
     weight: Any = None
     info: Any = None
+    yields: Any = None
 
 
 class Spec(NamedTuple):
@@ -109,6 +112,7 @@ class Method(NamedTuple):
       ``init`` (key, batch) -> state is there for every method: its shapes are those of a saved state.
     whole_sample: ``unfold`` needs the measured sample as a whole, with the weights of its events in ``reco``. It is
       called once and not compiled, and may answer with one weighted sample [1, k, d] for all events.
+    own_draws: of such a method, whether it answers with draws of every event all the same.
     """
 
     fit: Callable
@@ -118,3 +122,4 @@ class Method(NamedTuple):
     step: Callable | None = None
     evaluate: Callable | None = None
     whole_sample: bool = False
+    own_draws: bool = False

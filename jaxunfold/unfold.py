@@ -22,7 +22,8 @@ def write_draws(path: str, run: Run, unfolded: Unfolded, weight, attrs: dict) ->
     """Write samples [n, k, ...], log_weights [n, k] and the events' weight, atomically.
 
     Datasets: samples/momenta (attr labels) or samples/table (attrs names, units), log_weights, member, weight,
-    and where a method has them sample_weight [n, k], the draws' own weights before log_weights, and info/NAME.
+    and where a method has them sample_weight [n, k], the draws' own weights before log_weights, yields [n, k], the
+    truth events that a draw stands for, and info/NAME.
     """
     names = {"labels" if run.problem.kind == "momenta" else "names": run.problem.truth_names}
     names["units"] = run.problem.truth_units
@@ -32,6 +33,7 @@ def write_draws(path: str, run: Run, unfolded: Unfolded, weight, attrs: dict) ->
         ("member", unfolded.member),
         ("weight", weight),
         ("sample_weight", unfolded.weight),
+        ("yields", unfolded.yields),
         *((f"info/{name}", np.atleast_1d(values)) for name, values in (unfolded.info or {}).items()),
     ):
         if values is not None:

@@ -17,6 +17,7 @@ import numpy as np
 
 from jaxunfold.data import schema
 from jaxunfold.data.events import Events, concatenate, read_rows, scan
+from jaxunfold.types import Anchor, Batch, Reco
 
 
 class Plan(NamedTuple):
@@ -177,6 +178,28 @@ def accepted_rows(path: str, rows: np.ndarray) -> np.ndarray:
     for flag in flags:
         rows = rows if flag is None else rows[flag[rows]]
     return rows
+
+
+def describe(batch: Batch) -> dict[str, list]:
+    """{"reco/features": [[r], "float32"], ...}: what a batch holds of each event, as JSON can hold it."""
+    named, _ = jax.tree_util.tree_flatten_with_path(batch)
+    names = (jax.tree_util.keystr(path, simple=True, separator="/") for path, _ in named)
+    return {name: [list(leaf.shape[1:]), str(leaf.dtype)] for name, (_, leaf) in zip(names, named)}
+
+
+def blank(described: dict[str, list], num_events: int, kind: type = Batch, prefix: str = "") -> Any:
+    """A batch of that many events with what ``describe`` found, as shapes without values."""
+
+    def part(name):
+        path, nested = prefix + name, {"reco": Reco, "anchor": Anchor}.get(name)
+        if nested is not None and any(other.startswith(path + "/") for other in described):
+            return blank(described, num_events, nested, path + "/")
+        if path not in described:
+            return None
+        shape, dtype = described[path]
+        return jax.ShapeDtypeStruct((num_events, *shape), dtype)
+
+    return kind(*(part(name) for name in kind._fields))
 
 
 def prefetch(items: Iterator[Any], depth: int = 2) -> Iterator[Any]:

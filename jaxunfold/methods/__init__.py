@@ -2,13 +2,14 @@
 
 from functools import partial
 
-from jaxunfold.methods import cinn, flow_matching, iterated, neural_ode, omnifold
+from jaxunfold.methods import cinn, flow_matching, iterated, neural_ode, omnifold, tilt
 
 METHODS = {
     "cinn": cinn.build,
     "flow_matching": flow_matching.build,
     "neural_ode": neural_ode.build,
     "omnifold": omnifold.build,
+    "tilt": tilt.build,
 }
 # methods made of another one find it by its name
 METHODS["iterated"] = partial(iterated.build, dict(METHODS))

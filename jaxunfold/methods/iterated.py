@@ -6,9 +6,9 @@ next prior (thesis section 2.2.2; Backes, Butter, Dunford, Malaescu, arXiv:2212.
 
     pi_{n+1}(t) = int dm data(m) p(m | t) pi_n(t) / int dt' p(m | t') pi_n(t'),   pi_1 the simulation's truth
 
-The measurement p(m | t) stays as simulated: only weights w(t) = pi_{n+1}(t) / pi_1(t) of the simulated pairs change,
-from a classifier of the draws against the simulation's truth. These are the iterates of Bayes in bins and of OmniFold;
-what is new is that every event keeps draws of its own. Any method with ``init`` and ``step`` can be iterated.
+The measurement p(m | t) stays as simulated: only weights w(t) = pi_{n+1}(t) / pi_1(t) of the simulated pairs
+change, from a classifier of the draws against the simulation's truth. These are the iterates of Bayes in bins and of
+OmniFold; what is new is that every event keeps draws of its own. Any method with ``init`` and ``step`` will do.
 
 The rule for stopping needs no truth: it ends where held-out draws can no longer be told from the prior they were
 drawn with, better than the statistics of the test.
@@ -25,6 +25,7 @@ import numpy as np
 import optax
 
 from jaxunfold.errors import InputError
+from jaxunfold.methods import corrections
 from jaxunfold.training import classifier as ratios
 from jaxunfold.training import feed
 from jaxunfold.training.optimizer import make_optimizer
@@ -41,6 +42,8 @@ class Options(NamedTuple):
     warm: go on from the network of the iteration before, else start anew.
     steps, batch_size, learning_rate: Of a training after the first, with Adam along one cycle.
     hidden, epochs, classifier_batch, classifier_rate: Of the classifier. held_out: Fraction of events for the rule.
+    corrections: also hand out ``Unfolded.yields``, from the pass flags of the simulation; see ``corrections``. Fakes
+      are then taken out by the fraction that they are of the simulation at each measured point.
     """
 
     iterations: int = 3
@@ -55,6 +58,7 @@ class Options(NamedTuple):
     classifier_batch: int = 512
     classifier_rate: float = 2e-3
     held_out: float = 0.1
+    corrections: bool = False
 
 
 class Carry(NamedTuple):
@@ -205,7 +209,9 @@ class State(NamedTuple):
     scale: Any
 
 
-def build(methods: Mapping[str, Callable], spec: Spec, optimizer, *, base: str, base_model: Mapping, **options) -> Method:
+def build(
+    methods: Mapping[str, Callable], spec: Spec, optimizer, *, base: str, base_model: Mapping, **options
+) -> Method:
     """A generative method, iterated: ``fit`` trains it and keeps the simulation, ``unfold`` takes the whole sample.
 
     Args:
@@ -217,6 +223,7 @@ def build(methods: Mapping[str, Callable], spec: Spec, optimizer, *, base: str, 
     options = _checked(Options(**options))
     if base not in methods:
         raise InputError(f"base: expected one of {', '.join(sorted(methods))}, found {base!r}")
+    flags = corrections.Options(options.hidden, options.epochs, options.classifier_batch, options.classifier_rate)
     first = methods[base](spec, optimizer, **base_model)
     if first.whole_sample or first.step is None:
         raise InputError(f"base: expected a generative method with one training, found {base!r}")
@@ -251,12 +258,34 @@ def build(methods: Mapping[str, Callable], spec: Spec, optimizer, *, base: str, 
         return init(key, feed.everything(loop.train))._replace(base=trained)
 
     iteration = make_iteration(again, 1, options)
+    learn = jax.jit(partial(corrections.learn, options=flags))
+    probability = jax.jit(partial(corrections.probability, options=flags))
+
+    def real(key, state: State, reco: Reco):
+        """The probability of measured events to have truth, [m]."""
+        if state.sim.pass_truth is None:
+            return jnp.ones(len(reco.features))
+        yes, no = both(state.sim).weight, both(state.sim._replace(pass_truth=~state.sim.pass_truth)).weight
+        learned = learn(jax.random.fold_in(key, 2**31 + 1), state.sim.reco.features, yes, no)
+        return probability(learned, reco.features)
+
+    def efficiency(key, state: State, reco: Reco, samples):
+        """The probability to be measured at every draw, [m, k]."""
+        m, k, d = samples.shape
+        if state.sim.pass_reco is None:
+            return jnp.ones((m, k))
+        yes, no = both(state.sim).weight, both(state.sim._replace(pass_reco=~state.sim.pass_reco)).weight
+        learned = learn(jax.random.fold_in(key, 2**31 + 2), state.x, yes, no)
+        repeated = jax.tree.map(lambda a: jnp.repeat(a, k, axis=0), reco._replace(weight=None))
+        return probability(learned, inputs(state, samples.reshape(-1, d), repeated)).reshape(m, k)
 
     def unfold(key, state: State, reco: Reco, num_draws: int) -> Unfolded:
         parts = make_iteration(again, state.x.shape[1], options)
         m = reco.features.shape[0]
         reco = jax.tree.map(jnp.asarray, reco)
         weight = jnp.ones(m) if reco.weight is None else reco.weight
+        if options.corrections:
+            weight = weight * real(key, state, reco)
         advance = jax.jit(partial(parts.advance, inputs=partial(inputs, state)))
         carry, infos, chosen = parts.start(jax.random.fold_in(key, 2**31), state.base), [], 1
         for n in range(1, options.iterations):
@@ -272,9 +301,12 @@ def build(methods: Mapping[str, Callable], spec: Spec, optimizer, *, base: str, 
             carry, chosen = new, n + 1
         samples = jax.jit(iteration.draw, static_argnums=3)(key, carry.base, reco, num_draws)
         info = dict(zip(Info._fields, np.array(infos).reshape(-1, 3).T)) | {"chosen": np.array(chosen)}
-        return Unfolded(samples, jnp.zeros(samples.shape[:2]), info=info)
+        counts = None
+        if options.corrections:
+            counts = corrections.yields(weight, jnp.ones(m), efficiency(key, state, reco, samples))
+        return Unfolded(samples, jnp.zeros(samples.shape[:2]), info=info, yields=counts)
 
-    return Method(fit, unfold, init=init, whole_sample=True)
+    return Method(fit, unfold, init=init, whole_sample=True, own_draws=True)
 
 
 def _checked(options: Options) -> Options:

@@ -1,5 +1,6 @@
 """Iterated generative unfolding: the iterates of a Gaussian in closed form, the stopping rule, and the commands."""
 
+import dataclasses
 from functools import partial
 from typing import NamedTuple
 
@@ -9,6 +10,9 @@ import numpy as np
 import optax
 import pytest
 
+import jaxunfold
+from jaxunfold import evaluation, train
+from jaxunfold.data.events import write
 from jaxunfold.errors import InputError
 from jaxunfold.methods import iterated
 from jaxunfold.methods.iterated import Options
@@ -80,8 +84,10 @@ def trained(batch, weight=1.0):
     """The exact posterior of the prior, in place of a first training."""
     gain = PRIOR[1] ** 2 / (PRIOR[1] ** 2 + SMEAR**2)
     params = {"slope": gain, "bias": (1 - gain) * PRIOR[0], "log_width": np.log(np.sqrt(gain) * SMEAR)}
-    return gaussian(SPEC, optax.sgd(0.0)).init(None, batch)._replace(
-        params=jax.tree.map(lambda a: jnp.asarray(a, jnp.float32), params)
+    return (
+        gaussian(SPEC, optax.sgd(0.0))
+        .init(None, batch)
+        ._replace(params=jax.tree.map(lambda a: jnp.asarray(a, jnp.float32), params))
     )
 
 
@@ -98,22 +104,24 @@ def unfold(sim, reco, key=0, num_draws=4, **options):
 def test_iterates_follow_the_closed_form():
     """Of 8,000 events the mean and width have errors of 0.013 and 0.009; the classifier and 400 steps cost as much.
     A tenth of the data is background at 4, which as many events of negative weight take away again, a quarter of the
-    simulation does not pass, and what it holds there is never looked at."""
+    simulation is not measured, and what it holds there is never looked at."""
     sim, data = sample(0, PRIOR), sample(1, DATA)
     far = sample(2, (4.0, 0.1), 1600).reco.features
     reco = Reco(jnp.concatenate([data.reco.features, far]), weight=jnp.ones(N + 1600).at[-800:].set(-1.0))
     seen = np.arange(N) % 4 > 0
-    hidden = Batch(jnp.where(seen[:, None], sim.truth, 9.0), Reco(jnp.where(seen[:, None], sim.reco.features, 3.0)),
-                   sim.weight, pass_truth=None, pass_reco=jnp.asarray(seen))  # fmt: skip
+    nowhere = jnp.where(seen[:, None], sim.reco.features, 3.0)
+    hidden = sim._replace(reco=Reco(nowhere), pass_reco=jnp.asarray(seen))
     first = unfold(hidden, data.reco, iterations=1)
     assert first.samples.shape == (N, 4, 1)
     np.testing.assert_allclose((np.mean(first.samples), np.std(first.samples)), iterates(1)[0], atol=0.04)
-    third = unfold(hidden, reco, iterations=3)
+    third = unfold(hidden, reco, iterations=3, corrections=True)
     assert int(third.info["chosen"]) == 3
     values, weight = np.asarray(third.samples)[..., 0], np.asarray(reco.weight)[:, None] * np.ones((1, 4))
     mean = np.average(values, weights=weight)
     width = np.sqrt(np.average((values - mean) ** 2, weights=weight))
     np.testing.assert_allclose((mean, width), iterates(3)[2], atol=0.06)
+    # a quarter is not measured, whatever its truth, and the background adds up to nothing
+    np.testing.assert_allclose(np.sum(third.yields), N / 0.75, rtol=0.02)
     # the first iteration is off by three times as much
     assert iterates(1)[0, 0] - iterates(3)[2, 0] > 0.2
     # there was more to learn in the first iteration than in the second
@@ -161,3 +169,21 @@ def test_pseudo_experiments_are_one_program():
 def test_refusals(options, message):
     with pytest.raises(InputError, match=message):
         build(**options)
+
+
+def test_through_the_commands(table_events, tmp_path, monkeypatch):
+    """A table with coordinates relative to the measured event, and a flag: train, load, unfold the sample."""
+    monkeypatch.setattr(evaluation, "write_report", lambda *args, **kwargs: None)
+    flagged = dataclasses.replace(table_events, pass_reco=np.arange(600) % 5 > 0)
+    write(tmp_path / "data.h5", flagged)
+    argv = ["--config", "configs/iterated.py:table-smoke", "--data", str(tmp_path / "data.h5")]
+    argv += ["--workdir", str(tmp_path / "run"), "--config.preprocess.relative=('a',)"]
+    argv += ["--config.preprocess.coordinates.reco={'a': 'ra'}", "--config.model.base_model.flow.blocks=1"]
+    assert train.main([*argv, "--config.model.steps=2"]) == 0
+    run = jaxunfold.load(tmp_path / "run")
+    assert run.state.sim.reco.anchor.x.shape == (len(run.state.x), 3)
+    out = run.unfold(jax.random.key(0), flagged, 3)
+    assert out.samples.shape == (600, 3, 3)
+    # relative to each event: the draws of a scatter about the measured value and not about all of them
+    seen = flagged.pass_reco
+    assert np.std(out.samples[seen, :, 0] - flagged.reco[seen, None, 0]) < 2.0

@@ -1,0 +1,22 @@
+"""Six numbers in place of a network: an exponential tilt of the simulation's truth, as a mark for all other methods.
+
+    python -m jaxunfold.train --config configs/tilt.py
+    python -m jaxunfold.train --config configs/tilt.py:table --data FILE
+
+Data, coordinates and arguments are those of configs/omnifold.py; seconds on one core. With coordinates along the decay
+tree the tilt is in the first three, with a table in its first three columns; ``model.coordinates`` names others.
+"""
+
+from pathlib import Path
+
+from ml_collections import ConfigDict
+
+from jaxunfold import config as configs
+
+
+def get_config(arg: str = "") -> ConfigDict:
+    """The config; takes the arguments of configs/omnifold.py, of which "smoke" changes nothing here."""
+    config = configs.load(str(Path(__file__).parent / "omnifold.py") + (f":{arg}" if arg else ""))
+    config.method = "tilt"
+    config.model = {"coordinates": ()}
+    return config

@@ -1,0 +1,124 @@
+r"""An exponential tilt of the simulation's truth: the least that an unfolding can do, without any network.
+
+The simulation gets weights exp(sum_j a_j f_j(t)), where f_j are a few coordinates of truth and their squares, six
+numbers for three coordinates. They are found at reco level, where the weighted simulation must agree with the data in
+the moments of g_j(m), the best quadratic prediction of f_j from what was measured:
+
+    sum_sim w exp(a . f(t)) g_j(m) / sum_sim w exp(a . f(t)) = <g_j>_data,
+
+solved by Newton's method; its matrix is the weighted covariance of g and f. Where the data's truth is such a tilt of
+the simulation's the result is exact up to statistics. Beside it one sees what a network really adds.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxunfold.errors import InputError
+from jaxunfold.training import feed
+from jaxunfold.types import Batch, Method, Spec, Unfolded
+
+ITERATIONS, TOLERANCE = 60, 1e-8
+
+
+def quadratic(x: np.ndarray) -> np.ndarray:
+    """1, the columns, their squares and products: [n, c] -> [n, 1 + c + c (c + 1) / 2]."""
+    i, j = np.triu_indices(x.shape[1])
+    return np.concatenate([np.ones((len(x), 1)), x, x[:, i] * x[:, j]], axis=1)
+
+
+def fit_tilt(f, g, weight, target) -> tuple[np.ndarray, np.ndarray]:
+    """(a [p], log-weights [n] of mean weight one) such that the tilted mean of g is the target.
+
+    Args:
+      f, g: Features of truth and of reco of simulated events, [n, p]. weight: [n], of any sign. target: [p].
+    Raises: InputError if Newton's method does not converge: the data are no such tilt of the simulation.
+    """
+    a = np.zeros(f.shape[1])
+
+    def tilted(a):
+        log_w = f @ a
+        w = weight * np.exp(log_w - log_w.max())
+        return w / w.sum()
+
+    def miss(a):
+        return tilted(a) @ g - target
+
+    scale = g.std(axis=0) + 1e-12
+    for _ in range(ITERATIONS):
+        w, off = tilted(a), miss(a)
+        if np.max(np.abs(off / scale)) < TOLERANCE:
+            log_w = f @ a
+            return a, log_w - np.log(np.average(np.exp(log_w - log_w.max()), weights=weight)) - log_w.max()
+        matrix = (g * w[:, None]).T @ f - np.outer(w @ g, w @ f)
+        step = np.linalg.lstsq(matrix, -off, rcond=None)[0]
+        # halved until it helps
+        size = next(
+            (2.0**-k for k in range(12) if np.sum((miss(a + step / 2**k) / scale) ** 2) < np.sum((off / scale) ** 2)),
+            0.0,
+        )
+        if not size:
+            break
+        a = a + size * step
+    raise InputError(
+        f"tilt: expected moments that a tilt of the simulation has, still off by {np.abs(off / scale).max():.1e}"
+    )
+
+
+class State(NamedTuple):
+    """The simulation: truth [n, d] standardised, reco features [n, r], weights and pass flags [n]."""
+
+    truth: Any
+    features: Any
+    weight: Any
+    pass_truth: Any
+    pass_reco: Any
+
+
+def build(spec: Spec, optimizer: Any = None, *, coordinates: Sequence[str] = ()) -> Method:
+    """The tilt as a method: ``fit`` keeps the simulation, ``unfold`` solves for its numbers.
+
+    Args:
+      spec: The problem. optimizer: Not used. coordinates: Names that f takes; none for the first three.
+    Raises: InputError for a name that is not there, or coordinates relative to the measured event.
+    """
+    names = tuple(coordinates) or spec.names[:3]
+    if missing := [name for name in names if name not in spec.names]:
+        raise InputError(f"coordinates: expected names among {', '.join(spec.names)}, found {missing[0]!r}")
+    if spec.relative:
+        raise InputError("preprocess.relative: expected (), a tilt sees no single measured event, found coordinates")
+    columns = [spec.names.index(name) for name in names]
+
+    def init(key, batch: Batch) -> State:
+        all_pass = jnp.ones(batch.weight.shape, bool)
+        flags = (all_pass if flag is None else jnp.asarray(flag) for flag in (batch.pass_truth, batch.pass_reco))
+        return State(*(jnp.asarray(part) for part in (batch.truth, batch.reco.features, batch.weight)), *flags)
+
+    def fit(key, loop) -> State:
+        return init(key, feed.everything(loop.train))
+
+    def unfold(key, state: State, reco, num_draws: int) -> Unfolded:
+        sim = jax.tree.map(lambda x: np.asarray(x, np.float64 if x.dtype != bool else bool), state)
+        both, data = sim.pass_truth & sim.pass_reco, np.asarray(reco.features, np.float64)
+        z = sim.truth[:, columns]
+        f = np.concatenate([z, z**2], axis=1)
+        root = np.sqrt(np.abs(sim.weight[both]))[:, None]
+        seen = quadratic(sim.features[both])
+        slope = np.linalg.lstsq(seen * root, f[both] * root, rcond=None)[0]
+        weight = np.ones(len(data)) if reco.weight is None else np.asarray(reco.weight, np.float64)
+        target = np.average(quadratic(data) @ slope, axis=0, weights=weight)
+        a, _ = fit_tilt(f[both], seen @ slope, sim.weight[both], target)
+        log_w, rows = f @ a, sim.pass_truth
+        log_w = log_w - np.log(np.average(np.exp(log_w[rows]), weights=sim.weight[rows]))
+        info = {"tilt": a}
+        return Unfolded(
+            state.truth[None, rows],
+            jnp.asarray(log_w, jnp.float32)[None, rows],
+            weight=state.weight[None, rows],
+            info=info,
+        )
+
+    return Method(fit, unfold, init=init, whole_sample=True)

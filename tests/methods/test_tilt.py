@@ -1,0 +1,54 @@
+"""The exponential tilt: exact where the data are one, and its refusals."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxunfold.errors import InputError
+from jaxunfold.methods import tilt
+from jaxunfold.types import Batch, Reco, Spec
+
+SPEC = Spec(2, 2, ("a", "b"))
+
+
+def test_moments_of_a_weighted_sample_are_matched_exactly():
+    """Target from the same events with known weights: the tilt is found to the last digits."""
+    rng = np.random.default_rng(0)
+    f = rng.normal(size=(500, 3))
+    g = f + 0.5 * rng.normal(size=f.shape)
+    exact, weight = np.array([0.5, -0.3, 0.2]), rng.uniform(0.5, 1.5, 500)
+    w = weight * np.exp(f @ exact)
+    a, log_w = tilt.fit_tilt(f, g, weight, np.average(g, axis=0, weights=w))
+    np.testing.assert_allclose(a, exact, atol=1e-6)
+    np.testing.assert_allclose(np.average(np.exp(log_w), weights=weight), 1.0)
+    np.testing.assert_allclose(log_w - f @ exact, log_w[0] - f[0] @ exact, atol=1e-5)
+    with pytest.raises(InputError, match="tilt: expected moments that a tilt of the simulation has"):
+        tilt.fit_tilt(f, g, weight, np.array([50.0, 0.0, 0.0]))
+
+
+def test_a_gaussian_that_is_shifted_and_narrowed():
+    """N(0, 1) to N(0.5, 0.8) is the tilt a = (0.781, 0.5 - 0.781): 40,000 events, 0.05 is five errors of a_1."""
+    rng = np.random.default_rng(1)
+    n = 40000
+    sim, truth = rng.normal(size=(n, 2)), rng.normal(size=(n, 2)) * [0.8, 1.0] + [0.5, 0.0]
+    sim_reco, reco = (x + 0.5 * rng.normal(size=x.shape) for x in (sim, truth))
+    method = tilt.build(SPEC)
+    state = method.init(
+        None, Batch(*(jnp.asarray(x, jnp.float32) for x in (sim,)), Reco(jnp.asarray(sim_reco)), jnp.ones(n))
+    )
+    out = method.unfold(jax.random.key(0), state, Reco(jnp.asarray(reco, jnp.float32)), 1)
+    assert out.samples.shape == (1, n, 2)
+    a = out.info["tilt"]
+    np.testing.assert_allclose(a, [0.5 / 0.64, 0, 0.5 * (1 - 1 / 0.64), 0], atol=0.05)
+    w = np.exp(np.asarray(out.log_weights[0], np.float64))
+    np.testing.assert_allclose(w.mean(), 1.0, rtol=1e-5)
+    mean = np.average(sim[:, 0], weights=w)
+    np.testing.assert_allclose((mean, np.sqrt(np.average((sim[:, 0] - mean) ** 2, weights=w))), (0.5, 0.8), atol=0.02)
+
+
+def test_refusals():
+    with pytest.raises(InputError, match="coordinates: expected names among a, b, found 'c'"):
+        tilt.build(SPEC, coordinates=("c",))
+    with pytest.raises(InputError, match=r"preprocess.relative: expected \(\)"):
+        tilt.build(SPEC._replace(relative=True))
