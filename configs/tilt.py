@@ -3,8 +3,8 @@
     python -m jaxunfold.train --config configs/tilt.py
     python -m jaxunfold.train --config configs/tilt.py:table --data FILE
 
-Data, coordinates and arguments are those of configs/omnifold.py; seconds on one core. With coordinates along the decay
-tree the tilt is in the first three, with a table in its first three columns; ``model.coordinates`` names others.
+Data, coordinates and arguments are those of configs/omnifold.py; seconds on one core. A table is tilted in its first
+three columns; ``model.coordinates`` names others.
 """
 
 from pathlib import Path
