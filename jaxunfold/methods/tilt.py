@@ -1,7 +1,8 @@
 r"""An exponential tilt of the simulation's truth: the least that an unfolding can do, without any network.
 
-The simulation gets weights exp(sum_j a_j f_j(t)), where f_j are a few coordinates of truth and their squares, six
-numbers for three coordinates. They are found at reco level, where the weighted simulation must agree with the data in
+The simulation gets weights exp(sum_j a_j f_j(t)), where f_j are a few columns of truth and their squares, six numbers
+for three columns; a column is a coordinate, or an observable with its tails as logarithms. They are found at reco
+level, where the weighted simulation must agree with the data in
 the moments of g_j(m), the best quadratic prediction of f_j from what was measured:
 
     sum_sim w exp(a . f(t)) g_j(m) / sum_sim w exp(a . f(t)) = <g_j>_data,
@@ -19,7 +20,7 @@ import numpy as np
 
 from jaxunfold.errors import InputError
 from jaxunfold.training import feed
-from jaxunfold.types import Batch, Method, Spec, Unfolded
+from jaxunfold.types import Anchor, Batch, Method, Spec, Unfolded
 
 ITERATIONS, TOLERANCE = 60, 1e-8
 
@@ -69,33 +70,47 @@ def fit_tilt(f, g, weight, target) -> tuple[np.ndarray, np.ndarray]:
 
 
 class State(NamedTuple):
-    """The simulation: truth [n, d] standardised, reco features [n, r], weights and pass flags [n]."""
+    """The simulation: truth [n, d] standardised, f [n, p], reco features [n, r], weights and pass flags [n]."""
 
     truth: Any
+    f: Any
     features: Any
     weight: Any
     pass_truth: Any
     pass_reco: Any
 
 
-def build(spec: Spec, optimizer: Any = None, *, coordinates: Sequence[str] = ()) -> Method:
+def build(spec: Spec, optimizer: Any = None, *, columns: Sequence[str] = ()) -> Method:
     """The tilt as a method: ``fit`` keeps the simulation, ``unfold`` solves for its numbers.
 
     Args:
-      spec: The problem. optimizer: Not used. coordinates: Names that f takes; none for the first three.
-    Raises: InputError for a name that is not there, or coordinates relative to the measured event.
+      spec: The problem. optimizer: Not used.
+      columns: Coordinates or observables that f takes; none for the first three coordinates.
+    Raises: InputError for coordinates relative to the measured event.
     """
-    names = tuple(coordinates) or spec.names[:3]
-    if missing := [name for name in names if name not in spec.names]:
-        raise InputError(f"coordinates: expected names among {', '.join(spec.names)}, found {missing[0]!r}")
+    names = tuple(columns) or spec.names[:3]
     if spec.relative:
         raise InputError("preprocess.relative: expected (), a tilt sees no single measured event, found coordinates")
-    columns = [spec.names.index(name) for name in names]
+
+    def column(name, truth, observed):
+        if name in spec.names:
+            return truth[:, spec.names.index(name)]
+        if name not in observed:
+            known = ", ".join([*spec.names, *observed])
+            raise InputError(f"columns: expected names among {known}, found {name!r}")
+        low, center, high = jnp.quantile(observed[name], jnp.array([0.16, 0.5, 0.84]))
+        return jnp.arcsinh((observed[name] - center) / jnp.maximum((high - low) / 2, 1e-6))
 
     def init(key, batch: Batch) -> State:
+        truth, reco = jnp.asarray(batch.truth), batch.reco
+        observed = {}
+        if any(name not in spec.names for name in names):
+            observed = spec.observables(truth, reco._replace(anchor=reco.anchor or Anchor(jnp.zeros_like(truth))))
+        z = jnp.stack([column(name, truth, observed) for name in names], axis=-1)
         all_pass = jnp.ones(batch.weight.shape, bool)
         flags = (all_pass if flag is None else jnp.asarray(flag) for flag in (batch.pass_truth, batch.pass_reco))
-        return State(*(jnp.asarray(part) for part in (batch.truth, batch.reco.features, batch.weight)), *flags)
+        f = jnp.concatenate([z, z**2], axis=1)
+        return State(truth, f, jnp.asarray(reco.features), jnp.asarray(batch.weight), *flags)
 
     def fit(key, loop) -> State:
         return init(key, feed.everything(loop.train))
@@ -103,8 +118,7 @@ def build(spec: Spec, optimizer: Any = None, *, coordinates: Sequence[str] = ())
     def unfold(key, state: State, reco, num_draws: int) -> Unfolded:
         sim = jax.tree.map(lambda x: np.asarray(x, np.float64 if x.dtype != bool else bool), state)
         both, data = sim.pass_truth & sim.pass_reco, np.asarray(reco.features, np.float64)
-        z = sim.truth[:, columns]
-        f = np.concatenate([z, z**2], axis=1)
+        f = sim.f
         root = np.sqrt(np.abs(sim.weight[both]))[:, None]
         seen = quadratic(sim.features[both])
         slope = np.linalg.lstsq(seen * root, f[both] * root, rcond=None)[0]

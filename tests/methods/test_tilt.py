@@ -47,8 +47,14 @@ def test_a_gaussian_that_is_shifted_and_narrowed():
     np.testing.assert_allclose((mean, np.sqrt(np.average((sim[:, 0] - mean) ** 2, weights=w))), (0.5, 0.8), atol=0.02)
 
 
-def test_refusals():
-    with pytest.raises(InputError, match="coordinates: expected names among a, b, found 'c'"):
-        tilt.build(SPEC, coordinates=("c",))
+def test_an_observable_and_refusals():
+    spec = SPEC._replace(observables=lambda truth, reco: {"sum": 10 * (truth[:, 0] + truth[:, 1]) + 3})
+    batch = Batch(jnp.asarray(np.random.default_rng(0).normal(size=(99, 2))), Reco(jnp.zeros((99, 2))), jnp.ones(99))
+    f = tilt.build(spec, columns=("b", "sum")).init(None, batch).f
+    np.testing.assert_allclose(f[:, 0], batch.truth[:, 1])
+    np.testing.assert_allclose(f[:, 3], f[:, 1] ** 2)
+    np.testing.assert_array_equal(np.argsort(f[:, 1]), np.argsort(batch.truth.sum(axis=1)))
+    with pytest.raises(InputError, match="columns: expected names among a, b, sum, found 'c'"):
+        tilt.build(spec, columns=("c",)).init(None, batch)
     with pytest.raises(InputError, match=r"preprocess.relative: expected \(\)"):
-        tilt.build(SPEC._replace(relative=True))
+        tilt.build(spec._replace(relative=True))
