@@ -12,7 +12,7 @@ does not hold: use spectra of whole replicas there.
 *variation*: one alternative response, prior or model, as a shift of one standard deviation in all bins at once.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from jaxtyping import Float
@@ -67,7 +67,7 @@ def variation_covariance(nominal, *varied) -> Float[np.ndarray, "bins bins"]:
     return np.mean([np.outer(shift, shift) for shift in shifts], axis=0)
 
 
-def combine(parts: Mapping[str, np.ndarray], edges: Sequence[float]) -> dict:
+def combine(parts: Mapping[str, np.ndarray], edges: Float[np.ndarray, " edges"]) -> dict:
     """{"edges", "parts": {name: covariance}, "total"}: independent sources added, as metrics.json holds them.
 
     Raises: InputError if a part has another shape, is not finite, or is not symmetric.
@@ -80,4 +80,4 @@ def combine(parts: Mapping[str, np.ndarray], edges: Sequence[float]) -> dict:
             raise InputError(f"{name}: expected a symmetric covariance of finite numbers")
     total = np.sum([np.asarray(part, np.float64) for part in parts.values()], axis=0)
     lists = {name: np.asarray(part).tolist() for name, part in parts.items()}
-    return {"edges": np.asarray(edges).tolist(), "parts": lists, "total": total.tolist()}
+    return {"edges": edges.tolist(), "parts": lists, "total": total.tolist()}

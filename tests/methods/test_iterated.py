@@ -1,6 +1,7 @@
 """Iterated generative unfolding: the iterates of a Gaussian in closed form, the stopping rule, and the commands."""
 
 import dataclasses
+import json
 from functools import partial
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ import optax
 import pytest
 
 import jaxunfold
-from jaxunfold import evaluation, train
+from jaxunfold import evaluate, evaluation, train
 from jaxunfold.data.events import write
 from jaxunfold.errors import InputError
 from jaxunfold.methods import iterated
@@ -179,7 +180,7 @@ def test_through_the_commands(table_events, tmp_path, monkeypatch):
     argv = ["--config", "configs/iterated.py:table-smoke", "--data", str(tmp_path / "data.h5")]
     argv += ["--workdir", str(tmp_path / "run"), "--config.preprocess.relative=('a',)"]
     argv += ["--config.preprocess.coordinates.reco={'a': 'ra'}", "--config.model.base_model.flow.blocks=1"]
-    assert train.main([*argv, "--config.model.steps=2"]) == 0
+    assert train.main([*argv, "--config.model.steps=2", "--config.data.test=0"]) == 0
     run = jaxunfold.load(tmp_path / "run")
     assert run.state.sim.reco.anchor.x.shape == (len(run.state.x), 3)
     out = run.unfold(jax.random.key(0), flagged, 3)
@@ -187,3 +188,15 @@ def test_through_the_commands(table_events, tmp_path, monkeypatch):
     # relative to each event: the draws of a scatter about the measured value and not about all of them
     seen = flagged.pass_reco
     assert np.std(out.samples[seen, :, 0] - flagged.reco[seen, None, 0]) < 2.0
+    # another run with the same draws is an alternative that shifts nothing; the other part is the data's
+    write(tmp_path / "other.h5", flagged[:100])
+    argv = ["--workdir", str(tmp_path / "run"), "--data", str(tmp_path / "other.h5"), "--out", str(tmp_path / "out")]
+    assert evaluate.main([*argv, "--draws", "3", "--vary", f"model={tmp_path / 'run'}"]) == 0
+    found = json.loads((tmp_path / "out" / "metrics.json").read_text())["covariance"]
+    assert set(found) == {"a", "b", "c"}
+    for entry in found.values():
+        np.testing.assert_allclose(entry["parts"]["model"], 0.0, atol=1e-9)
+        np.testing.assert_allclose(entry["total"], entry["parts"]["data"])
+        assert np.linalg.eigvalsh(entry["total"]).min() > -1e-6
+        assert np.all(np.diag(entry["total"]) >= 0)
+    assert evaluate.main([*argv, "--vary", "model"]) == 2

@@ -41,7 +41,7 @@ def test_parts_add_up_and_a_variation_moves_all_bins_together():
     nominal, by = np.array([10.0, 20.0]), np.array([1.0, -2.0])
     shift = covariance.variation_covariance(nominal, nominal + by, nominal - by)
     np.testing.assert_allclose(shift, [[1, -2], [-2, 4]])
-    found = covariance.combine({"data": np.diag([10.0, 20.0]), "model": shift}, [0.0, 1.0, 2.0])
+    found = covariance.combine({"data": np.diag([10.0, 20.0]), "model": shift}, np.arange(3.0))
     np.testing.assert_allclose(found["total"], [[11, -2], [-2, 24]])
     assert set(found["parts"]) == {"data", "model"}
 
@@ -52,6 +52,6 @@ def test_refusals():
     with pytest.raises(InputError, match="at least one alternative"):
         covariance.variation_covariance(np.ones(3))
     with pytest.raises(InputError, match="data: expected a covariance of 2 x 2 bins"):
-        covariance.combine({"data": np.eye(3)}, [0.0, 1.0, 2.0])
+        covariance.combine({"data": np.eye(3)}, np.arange(3.0))
     with pytest.raises(InputError, match="data: expected a symmetric"):
-        covariance.combine({"data": np.array([[1.0, 2.0], [0.0, 1.0]])}, [0.0, 1.0, 2.0])
+        covariance.combine({"data": np.array([[1.0, 2.0], [0.0, 1.0]])}, np.arange(3.0))
