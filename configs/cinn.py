@@ -49,7 +49,7 @@ def get_config(arg: str = "") -> ConfigDict:
         "scaling": "quantile",
     }  # fmt: skip
     config.model = {
-        "flow": {"coupling": "spline", "blocks": 10, "bins": 8, "bound": 5.0, "hidden": 128, "layers": 2},
+        "flow": {"layer": "spline", "blocks": 10, "bins": 8, "bound": 5.0, "hidden": 128, "layers": 2},
         "condition": {"kind": "dense", "layers": 2, "units": 256, "output": 64},
         "activation": "relu",
         "weight_decay": 0.0,

@@ -36,7 +36,7 @@ def get_config(arg: str = "") -> ConfigDict:
         "scaling": "standard",
     }
     config.model = {
-        "flow": {"coupling": "affine", "blocks": 24, "clamp": 2.0, "hidden": 256, "layers": 1},
+        "flow": {"layer": "affine", "blocks": 24, "clamp": 2.0, "hidden": 256, "layers": 1},
         "condition": {"kind": "dense", "layers": 1, "units": 1024, "output": 256},
         "activation": "relu",
         "weight_decay": 1e-8,

@@ -45,7 +45,7 @@ def get_config(arg: str = "") -> ConfigDict:
         "scaling": "quantile",
     }
     config.model = {
-        "flow": {"coupling": "spline", "blocks": 6, "bins": 8, "bound": 5.0, "hidden": 64, "layers": 2},
+        "flow": {"layer": "spline", "blocks": 6, "bins": 8, "bound": 5.0, "hidden": 64, "layers": 2},
         "condition": {"kind": "dense", "layers": 2, "units": 128, "output": 32},
         "activation": "relu",
         "weight_decay": 0.0,

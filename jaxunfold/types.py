@@ -9,8 +9,8 @@ from jaxtyping import Array, Bool, Float
 Params = Any
 """A pytree of arrays, as flax and optax hand them out."""
 
-FIXED = ("rank",)
-"""Names of parameter leaves that are drawn once and never trained: no prior and no decay acts on them."""
+FIXED = ("rank", "knots")
+"""Names of parameter leaves that are set once and never trained: no prior and no decay acts on them."""
 
 Key = jax.Array
 """A typed key, as made by ``jax.random.key``."""

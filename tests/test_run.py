@@ -49,7 +49,7 @@ def make_config(kind):
             "resonances": {"ll": ("e-", "e+"), "jj": ("q1", "q2")} if kind == "momenta" else {},
             "preprocess": SECTIONS[kind],
             "model": {
-                "flow": {"coupling": "spline", "blocks": 2, "bins": 4, "hidden": 8, "layers": 1},
+                "flow": {"layer": "spline", "blocks": 2, "bins": 4, "hidden": 8, "layers": 1},
                 "condition": {"layers": 1, "units": 8, "output": 4},
             },
             "optimizer": {"kind": "adamw", "learning_rate": 1e-3, "schedule": "one_cycle"},
@@ -244,7 +244,7 @@ def test_other_refusals(table_run, momenta_run, table_events):
     ("key", "value", "message"),
     [
         ("method", "gan", "config.method: expected one of .* found 'gan'"),
-        ("model.flow.coupling", "planar", "config.model: 'cinn' cannot be built so: .*'planar'"),
+        ("model.flow.layer", "planer", "config.model: 'cinn' cannot be built so: .*'planer'"),
         ("preprocess.coordinates.kind", "momenta", "'momenta' does not fit data of kind 'table'"),
     ],
 )

@@ -1,4 +1,4 @@
-"""What a bijection is here: three pure functions of ONE event [d]; callers vmap."""
+"""What a bijection is here: a few pure functions of ONE event [d]; callers vmap."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -11,13 +11,16 @@ class Bijection(NamedTuple):
     context: (params, cond [c]) -> whatever of the map depends on the condition alone; computed once per
       event and shared by all its draws.
     forward: (params, x [d], context) -> (z [d], log|dz/dx|).
-    inverse: (params, z [d], context) -> (x [d], log|dx/dz|).
+    inverse: (params, z [d], context) -> (x [d], log|dx/dz|); None where there is none.
+    start: (params, x [n, d], contexts of n events) -> params, set from the first batch; None where nothing is.
+      What it sets must not enter the context.
     """
 
     init: Callable
     context: Callable
     forward: Callable
-    inverse: Callable
+    inverse: Callable | None
+    start: Callable | None = None
 
 
 def no_context(params, cond):

@@ -1,13 +1,20 @@
-"""Bijections one after another: different ones in a chain, or equal ones as blocks under ``lax.scan``."""
+"""Bijections put together: in a chain, as equal blocks under ``lax.scan``, backwards, or on some components only."""
+
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxunfold.bijections.base import Bijection
 
 
 def chain(*parts: Bijection) -> Bijection:
-    """Apply parts in order in the forward direction; params and contexts are tuples, one entry a part."""
+    """Apply parts in order in the forward direction; params and contexts are tuples, one entry a part.
+
+    It has an inverse if all parts have one, and a start if any has one: each sees what its predecessors made of the
+    first batch.
+    """
 
     def init(key):
         return tuple(part.init(k) for part, k in zip(parts, jax.random.split(key, len(parts))))
@@ -29,7 +36,17 @@ def chain(*parts: Bijection) -> Bijection:
             log_det = log_det + part_log_det
         return z, log_det
 
-    return Bijection(init, context, forward, inverse)
+    def start(params, x, ctx):
+        started = []
+        for part, p, c in zip(parts, params, ctx):
+            started.append(part.start(p, x, c) if part.start else p)
+            x = _all_forward(part, started[-1], x, c)
+        return tuple(started)
+
+    invertible = all(part.inverse for part in parts)
+    return Bijection(
+        init, context, forward, inverse if invertible else None, start if any(part.start for part in parts) else None
+    )
 
 
 def repeat(part: Bijection, blocks: int) -> Bijection:
@@ -56,4 +73,48 @@ def repeat(part: Bijection, blocks: int) -> Bijection:
 
         return apply
 
-    return Bijection(init, context, run(part.forward, False), run(part.inverse, True))
+    def start(params, x, ctx):
+        def body(x, block):
+            started = part.start(block[0], x, block[1])
+            return _all_forward(part, started, x, block[1]), started
+
+        return jax.lax.scan(body, x, (params, jax.tree.map(lambda c: jnp.swapaxes(c, 0, 1), ctx)))[1]
+
+    inverse = run(part.inverse, True) if part.inverse else None
+    return Bijection(init, context, run(part.forward, False), inverse, start if part.start else None)
+
+
+def inverted(part: Bijection) -> Bijection:
+    """The same map run the other way round: its forward is the part's inverse.
+
+    Raises: ValueError if the part has no inverse.
+    """
+    if part.inverse is None:
+        raise ValueError("inverted: expected a bijection with an inverse, got one without")
+    return Bijection(part.init, part.context, part.inverse, part.forward)
+
+
+def subset(part: Bijection, components: Sequence[int] | np.ndarray) -> Bijection:
+    """A bijection of m components applied to the named ones of an event; the others stay.
+
+    Args:
+      part: Of len(components) components. components: their places, static.
+    """
+    place = np.asarray(components, np.int32)
+
+    def run(direction):
+        def apply(params, x, ctx):
+            y, log_det = direction(params, x[place], ctx)
+            return x.at[place].set(y), log_det
+
+        return apply
+
+    def start(params, x, ctx):
+        return part.start(params, x[:, place], ctx)
+
+    inverse = run(part.inverse) if part.inverse else None
+    return Bijection(part.init, part.context, run(part.forward), inverse, start if part.start else None)
+
+
+def _all_forward(part, params, x, ctx):
+    return jax.vmap(lambda x, c: part.forward(params, x, c)[0])(x, ctx)

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from scipy.stats import norm
 
-from jaxunfold.bijections.rational_quadratic import Bin, evaluate_bin, invert_bin
+from jaxunfold.bijections.rational_quadratic import Bin, clip, evaluate_bin, invert_bin
 
 
 class Quantiles(NamedTuple):
@@ -79,7 +79,7 @@ def _one_coordinate(value, x, z, slope, inverse):
     source = z if inverse else x
     i = jnp.clip(jnp.searchsorted(source, value, side="right") - 1, 0, x.shape[0] - 2)
     picked = Bin(x[i], x[i + 1] - x[i], z[i], z[i + 1] - z[i], slope[i], slope[i + 1])
-    clipped = jnp.clip(value, source[0], source[-1])
+    clipped = clip(value, source[0], source[-1])
     inside, log_derivative = (invert_bin if inverse else evaluate_bin)(clipped, picked)
     edge = jnp.where(value < source[0], slope[0], slope[-1])
     gradient = 1 / edge if inverse else edge

@@ -21,10 +21,15 @@ class Bin(NamedTuple):
     d1: Array
 
 
+def clip(x, low, high):
+    """x between two bounds, with the derivative of x at the bounds themselves, where ``jnp.clip`` has half of it."""
+    return jnp.where(x < low, low, jnp.where(x > high, high, x))
+
+
 def evaluate_bin(x, b: Bin):
     """Value and log-derivative at x, which must lie inside the bin (Eqs. (4) and (5))."""
     slope = b.height / b.width
-    t = jnp.clip((x - b.x0) / b.width, 0.0, 1.0)
+    t = clip((x - b.x0) / b.width, 0.0, 1.0)
     tt = t * (1 - t)
     denominator = slope + (b.d0 + b.d1 - 2 * slope) * tt
     y = b.y0 + b.height * (slope * t * t + b.d0 * tt) / denominator
@@ -35,14 +40,14 @@ def evaluate_bin(x, b: Bin):
 def invert_bin(y, b: Bin):
     """Inverse of ``evaluate_bin`` and the log-derivative of the inverse (Eqs. (6)-(8))."""
     slope = b.height / b.width
-    dy = jnp.clip(y - b.y0, 0.0, b.height)
+    dy = clip(y - b.y0, 0.0, b.height)
     s = b.d0 + b.d1 - 2 * slope
     qa = b.height * (slope - b.d0) + dy * s
     qb = b.height * b.d0 - dy * s
     qc = -slope * dy
     # rounding can push the discriminant of a valid bin below zero
     root = jnp.sqrt(jnp.maximum(qb * qb - 4 * qa * qc, 1e-30))
-    t = jnp.clip(2 * qc / (-qb - root), 0.0, 1.0)
+    t = clip(2 * qc / (-qb - root), 0.0, 1.0)
     x = b.x0 + t * b.width
     return x, -evaluate_bin(x, b)[1]
 
@@ -79,15 +84,58 @@ def spline(
     if (theta.shape[-1] + 1) % 3:
         raise ValueError(f"theta: expected 3 k - 1 spline parameters, got {theta.shape[-1]}")
     k = (theta.shape[-1] + 1) // 3
-    widths, x_left = _sizes(theta[..., :k], bound, min_size)
-    heights, y_left = _sizes(theta[..., k : 2 * k], bound, min_size)
     end = jnp.zeros((*theta.shape[:-1], 1), theta.dtype)
     below = jnp.concatenate([end, theta[..., 2 * k :]], axis=-1)
     above = jnp.concatenate([theta[..., 2 * k :], end], axis=-1)
     # clipped before the branch, so that gradients outside the interval stay finite
     clipped = jnp.clip(x, -bound, bound)
+    y, log_derivative = _inside(clipped, theta[..., : 2 * k], below, above, bound, inverse, min_size, min_slope)
+    outside = jnp.abs(x) >= bound
+    return jnp.where(outside, x, y), jnp.where(outside, 0.0, log_derivative)
+
+
+def circular_spline(
+    x: Float[Array, "*n"],
+    theta: Float[Array, "*n p"],
+    bound: float,
+    inverse: bool = False,
+    min_size: float = 1e-3,
+    min_slope: float = 1e-3,
+) -> tuple[Float[Array, "*n"], Float[Array, "*n"]]:
+    """The same on a circle of circumference 2 bound: equal slopes at the two ends, then a rotation.
+
+    Rezende et al., arXiv:2002.02428, section 2.1.
+
+    Args:
+      x: Angles, taken modulo 2 bound. bound: pi for radians.
+      theta: 3 k + 1 unconstrained numbers for k bins: widths, heights, derivatives with that of both ends first,
+        angle of the rotation. Zeros give the identity.
+      inverse, min_size, min_slope: As for ``spline``.
+    Returns: Angles in [-bound, bound] and the log-derivative.
+    Raises: ValueError if the last axis of theta is not 3 k + 1.
+    """
+    if (theta.shape[-1] - 1) % 3:
+        raise ValueError(f"theta: expected 3 k + 1 circular spline parameters, got {theta.shape[-1]}")
+    k = (theta.shape[-1] - 1) // 3
+    below, rotation = theta[..., 2 * k : 3 * k], theta[..., 3 * k]
+    above = jnp.roll(below, -1, axis=-1)
+    angle = wrap(x - rotation if inverse else x, bound)
+    y, log_derivative = _inside(angle, theta[..., : 2 * k], below, above, bound, inverse, min_size, min_slope)
+    return wrap(y if inverse else y + rotation, bound), log_derivative
+
+
+def wrap(x, bound: float):
+    """x modulo 2 bound, in [-bound, bound] up to rounding; its derivative is one everywhere."""
+    return x - 2 * bound * jnp.floor((x + bound) / (2 * bound))
+
+
+def _inside(x, sizes, below, above, bound, inverse, min_size, min_slope):
+    """The spline of x in [-bound, bound]: 2 k numbers for the bins, k each for the slopes at their two ends."""
+    k = below.shape[-1]
+    widths, x_left = _sizes(sizes[..., :k], bound, min_size)
+    heights, y_left = _sizes(sizes[..., k:], bound, min_size)
     edges = y_left if inverse else x_left
-    index = jnp.clip(jnp.sum(clipped[..., None] >= edges, axis=-1, keepdims=True) - 1, 0, k - 1)
+    index = jnp.clip(jnp.sum(x[..., None] >= edges, axis=-1, keepdims=True) - 1, 0, k - 1)
 
     def pick(array):
         return jnp.take_along_axis(array, index, axis=-1)[..., 0]
@@ -97,6 +145,4 @@ def spline(
         return min_slope + jax.nn.softplus(pick(array) + jnp.log(jnp.expm1(1 - min_slope)))
 
     picked = Bin(pick(x_left), pick(widths), pick(y_left), pick(heights), slope(below), slope(above))
-    y, log_derivative = (invert_bin if inverse else evaluate_bin)(clipped, picked)
-    outside = jnp.abs(x) >= bound
-    return jnp.where(outside, x, y), jnp.where(outside, 0.0, log_derivative)
+    return (invert_bin if inverse else evaluate_bin)(x, picked)

@@ -46,13 +46,22 @@ def build(
     Raises: InputError if an observable is not one of the problem's.
     """
     encoder = networks.build_encoder(spec, activation=activation, **condition)
-    bijection = build_flow(spec.dim, encoder.size, activation=activation, **flow)
+    bijection = build_flow(spec.dim, encoder.size, **{"activation": activation, **flow})
+    if bijection.inverse is None:
+        raise InputError(
+            f"model.flow: expected a layer with an inverse, which draws need, found {flow['layer']!r} "
+            "with constrained=False"
+        )
     if mmd_weight and not mmd_observables:
         raise InputError("model.mmd_observables: expected at least one observable with mmd_weight > 0, found none")
 
     def start(key, batch: Batch):
         flow_key, condition_key = jax.random.split(key)
-        return {"flow": bijection.init(flow_key), "condition": encoder.init(condition_key)}
+        params = {"flow": bijection.init(flow_key), "condition": encoder.init(condition_key)}
+        if bijection.start:
+            contexts = jax.vmap(partial(context, params))(batch.reco)
+            params["flow"] = bijection.start(params["flow"], batch.truth, contexts)
+        return params
 
     def context(params, reco):
         return bijection.context(params["flow"], encoder.apply(params["condition"], reco))

@@ -91,7 +91,7 @@ def test_config(fails, tmp_path, table_file):
     fails(train.main, [*argv, "--config.training.epochs=0"], "epochs", "0")
     fails(train.main, [*argv, "--config.method=gann"], "method", "cinn", "gann")
     fails(train.main, [*argv, "--config.optimizer.kind=sdg"], "sdg")
-    fails(train.main, [*argv, "--config.model.flow.coupling=splin"], "coupling", "splin")
+    fails(train.main, [*argv, "--config.model.flow.layer=splin"], "layer", "splin")
     fails(train.main, [*argv, "--config.data.valid=600"], "valid = 600")
     fails(train.main, ["--config", "configs/table.py", "--workdir", tmp_path / "w"], "--data")
 

@@ -20,7 +20,7 @@ COVARIANCE = np.linalg.inv(np.eye(2) + SMEAR.T @ SMEAR / NOISE**2)
 GAIN = COVARIANCE @ SMEAR.T / NOISE**2
 SPEC = Spec(2, 2, ("a", "b"), lambda truth, reco: {"a": 10 * truth[:, 0], "b": truth[:, 1]})
 SMALL = {"condition": {"layers": 1, "units": 32, "output": 8}}
-FLOW = {"coupling": "affine", "blocks": 3, "hidden": 32, "layers": 1}
+FLOW = {"layer": "affine", "blocks": 3, "hidden": 32, "layers": 1}
 STEPS, BATCH, EVENTS, DRAWS = 2000, 256, 3000, 60
 
 
@@ -114,11 +114,11 @@ def perturbed(state, scale=0.1):
     return state._replace(ema=ema)
 
 
-@pytest.mark.parametrize("coupling", ["affine", "spline"])
-def test_density_integrates_to_one(coupling):
+@pytest.mark.parametrize("layer", ["affine", "spline"])
+def test_density_integrates_to_one(layer):
     """By the trapezoidal rule on a square, for random weights; the spline's kinks cost 0.001."""
-    flow = {**FLOW, "coupling": coupling}
-    flow |= {"bins": 5, "bound": 3.0} if coupling == "spline" else {"clamp": 0.5}
+    flow = {**FLOW, "layer": layer}
+    flow |= {"bins": 5, "bound": 3.0} if layer == "spline" else {"clamp": 0.5}
     method = cinn.build(SPEC, optax.sgd(1e-3), flow=flow, **SMALL)
     state = perturbed(jax.jit(method.init)(jax.random.key(0), sample(jax.random.key(0), 2)))
     axis = np.linspace(-14, 14, 561)
