@@ -1,0 +1,21 @@
+"""The conditional INN of ``cinn.py`` with affine instead of spline couplings: 24 all-in-one blocks, as in the paper.
+
+    python -m jaxunfold.train --config configs/cinn_affine.py
+
+Coordinates, condition network, optimiser and events are those of ``cinn.py``; about as long a training.
+"""
+
+from pathlib import Path
+
+from ml_collections import ConfigDict
+
+from jaxunfold import config as configs
+
+
+def get_config(arg: str = "") -> ConfigDict:
+    """The config; ":smoke" shrinks it to a minute."""
+    config = configs.load(f"{Path(__file__).parent / 'cinn.py'}:{arg}" if arg else Path(__file__).parent / "cinn.py")
+    config.model.flow = {"layer": "affine", "blocks": 24, "clamp": 2.0, "hidden": 128, "layers": 2}
+    if arg:
+        config.model.flow.update({"blocks": 4, "hidden": 32})
+    return config
