@@ -109,6 +109,8 @@ def one_draw(data: Compared, rng: np.random.Generator, chosen: np.ndarray) -> tu
         rows, last = chosen, share[chosen, -1:]
         at = np.sum(share[chosen] < u[:, None] * last, axis=1)
     else:
+        # one from each of n equal parts of the weight: a draw picked twice would be in both folds, and recognised
+        u = (rng.permutation(len(chosen)) + u) / len(chosen)
         rows = np.zeros(len(chosen), dtype=int)
         at = np.searchsorted(share[0], u * share[0, -1])
     return rows, np.minimum(at, share.shape[1] - 1)

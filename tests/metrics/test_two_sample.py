@@ -72,6 +72,19 @@ def test_draws_follow_their_weights():
     np.testing.assert_array_equal(at, 2)
 
 
+def test_one_sample_for_all_events_is_picked_from_without_repetition():
+    """As many equal parts of the weight as there are events: none is picked twice unless it is larger than a part."""
+    truth, samples = np.zeros((50, 2)), np.random.default_rng(0).normal(size=(1, 400, 2))
+    log_weights = np.log(np.concatenate([np.full(399, 1.0), [57.0]]))[None]
+    data = compare(truth, samples, log_weights)
+    _, at = two_sample.one_draw(data, np.random.default_rng(1), np.arange(50))
+    values, counts = np.unique(at, return_counts=True)
+    assert set(counts[values < 399]) == {1}
+    # an eighth of the weight is of 50 events 6 or 7
+    assert counts[values == 399] in (6, 7)
+    assert not (np.diff(at) >= 0).all()
+
+
 def test_particle_features_golden_values():
     p = np.array([[[5.0, 3.0, 4.0, 0.0], [13.0, 0.0, -5.0, 12.0]]])
     expected = [5, 0, 5, np.arcsinh(2.4), 0.6, 0.8, 0, -1]
