@@ -27,6 +27,7 @@ from jaxunfold.metrics.compared import momenta_observables
 from jaxunfold.metrics.distances import density, wasserstein
 from jaxunfold.metrics.distances import kolmogorov_smirnov as ks
 from jaxunfold.metrics.quantiles import weighted_quantile
+from jaxunfold.oracle import oracle
 from jaxunfold.report import style
 
 NAME, UNIT = "pt_ll", "GeV"
@@ -118,6 +119,9 @@ def main() -> None:
             columns[label] = (found.draws[NAME], found.draw_weight)
             rows[label] = measure(prior, found.truth[NAME], found.weight, *columns[label])
             print(f"{name} {label}: {rows[label]}", flush=True)
+        best = oracle(first, events)
+        columns["oracle"] = (best.draws[NAME], best.draw_weight)
+        rows["(oracle)"] = measure(prior, best.truth[NAME], best.weight, *columns["oracle"])
         truth, weight = found.truth[NAME], found.weight
         rows["(training)"] = measure(prior, truth, weight, prior, np.ones(len(prior)))
         rows["(truth)"] = measure(prior, truth, weight, truth, weight)

@@ -1,6 +1,10 @@
 """Compare trained runs on the same events with known truth: one page, one comparison.json.
 
 python -m jaxunfold.compare --workdirs DIR1,DIR2,... --data FILE --out DIR [--draws K] [--seed S] [--events N]
+    [--oracle]
+
+With --oracle a row is added that no unfolding can reach: the first run's training events, reweighted by a classifier
+of truth against truth.
 """
 
 import json
@@ -20,6 +24,7 @@ from jaxunfold.evaluate import held_out
 from jaxunfold.evaluation import compared, headline, suited, unfold_with_progress
 from jaxunfold.metrics.compared import Compared
 from jaxunfold.metrics.summary import evaluate_metrics
+from jaxunfold.oracle import oracle
 from jaxunfold.report.comparison import write_comparison
 from jaxunfold.run import Run
 
@@ -66,13 +71,21 @@ def common_observables(columns: Sequence[Compared]) -> list[Compared]:
     ]
 
 
-def compare(runs: Mapping[str, Run], events: Events, out: str | os.PathLike, num_draws: int, seed: int = 0) -> dict:
+def compare(
+    runs: Mapping[str, Run],
+    events: Events,
+    out: str | os.PathLike,
+    num_draws: int,
+    seed: int = 0,
+    with_oracle: bool = False,
+) -> dict:
     """Unfold the same events with every run; write comparison.json, index.html and figures into ``out``.
 
     Args:
       runs: {label: trained run}, which ``check_alike`` let pass.
       events: Events with truth, which no run was trained on.
       num_draws: Draws per event. seed: Of the draws and of everything random in the metrics.
+      with_oracle: Add the row of ``oracle.oracle``.
     Returns: The contents of comparison.json: {"n_events", "draws", "seed", "runs": {label: metrics}}, the
       metrics as in metrics.json.
     Raises: InputError if the events do not fit one of the runs.
@@ -83,14 +96,19 @@ def compare(runs: Mapping[str, Run], events: Events, out: str | os.PathLike, num
         cli.say(f"{label}: {run.config.method}")
         own = suited(run, events)
         lined_up.append(compared(run, own, unfold_with_progress(run, own, num_draws, seed)))
-    data = dict(zip(runs, common_observables(lined_up)))
+    labels = list(runs)
+    if with_oracle:
+        cli.say("oracle")
+        labels.append("oracle (truth)")
+        lined_up.append(oracle(next(iter(runs.values())), events, seed))
+    data = dict(zip(labels, common_observables(lined_up)))
     cli.say("computing metrics")
     metrics = {label: evaluate_metrics(columns, seed=seed) for label, columns in data.items()}
     result = {"n_events": len(events), "draws": num_draws, "seed": seed, "runs": metrics}
     (folder / "comparison.json").write_text(json.dumps(result, indent=2))
     cli.say("drawing figures")
     lead = f"{len(events):,} events that no network saw, {num_draws:,} draws each."
-    write_comparison(folder, data, metrics, " and ".join(runs), lead, seed)
+    write_comparison(folder, data, metrics, " and ".join(labels), lead, seed)
     return result
 
 
@@ -114,6 +132,7 @@ def main(argv=None) -> int:
     parser.add_argument("--workdirs", required=True, metavar="DIR1,DIR2,...", help="directories of the runs")
     parser.add_argument("--draws", type=int, default=60, metavar="K", help="draws per event")
     parser.add_argument("--events", type=int, metavar="N", help="use the first N events")
+    parser.add_argument("--oracle", action="store_true", help="add the best reweighting that knows the truth")
 
     def body(args):
         cli.check_at_least(args, draws=1, events=2, seed=0)
@@ -122,7 +141,7 @@ def main(argv=None) -> int:
         path = resolve(args.data)
         cli.check_writable_dir(args.out)
         events = held_out(list(runs.values()), path, read(path, require_truth=True))[: args.events]
-        result = compare(runs, events, args.out, args.draws, args.seed)
+        result = compare(runs, events, args.out, args.draws, args.seed, args.oracle)
         print_summary(result["runs"], {"report": os.path.join(args.out, "index.html")})
 
     return cli.run_command(body, parser, argv)
