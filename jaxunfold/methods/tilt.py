@@ -7,22 +7,24 @@ the moments of g_j(m), the best quadratic prediction of f_j from what was measur
 
     sum_sim w exp(a . f(t)) g_j(m) / sum_sim w exp(a . f(t)) = <g_j>_data,
 
-solved by Newton's method; its matrix is the weighted covariance of g and f. Where the data's truth is such a tilt of
+solved by least squares; the Jacobian is the weighted covariance of g and f. Where the data's truth is such a tilt of
 the simulation's the result is exact up to statistics. Beside it one sees what a network really adds.
 """
 
+import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy import optimize
 
 from jaxunfold.errors import InputError
 from jaxunfold.training import feed
 from jaxunfold.types import Anchor, Batch, Method, Spec, Unfolded
 
-ITERATIONS, TOLERANCE = 60, 1e-8
+LARGEST, TOLERANCE = 5.0, 1e-3
 
 
 def quadratic(x: np.ndarray) -> np.ndarray:
@@ -31,14 +33,15 @@ def quadratic(x: np.ndarray) -> np.ndarray:
     return np.concatenate([np.ones((len(x), 1)), x, x[:, i] * x[:, j]], axis=1)
 
 
-def fit_tilt(f, g, weight, target) -> tuple[np.ndarray, np.ndarray]:
-    """(a [p], log-weights [n] of mean weight one) such that the tilted mean of g is the target.
+def fit_tilt(f, g, weight, target) -> tuple[np.ndarray, np.ndarray, float]:
+    """(a [p], log-weights [n] of mean weight one, largest miss in widths of g): the tilted mean of g is the target.
+
+    Where no tilt has these moments the miss is not zero, and the nearest one comes back.
 
     Args:
       f, g: Features of truth and of reco of simulated events, [n, p]. weight: [n], of any sign. target: [p].
-    Raises: InputError if Newton's method does not converge: the data are no such tilt of the simulation.
     """
-    a = np.zeros(f.shape[1])
+    scale = g.std(axis=0) + 1e-12
 
     def tilted(a):
         log_w = f @ a
@@ -46,27 +49,16 @@ def fit_tilt(f, g, weight, target) -> tuple[np.ndarray, np.ndarray]:
         return w / w.sum()
 
     def miss(a):
-        return tilted(a) @ g - target
+        return (tilted(a) @ g - target) / scale
 
-    scale = g.std(axis=0) + 1e-12
-    for _ in range(ITERATIONS):
-        w, off = tilted(a), miss(a)
-        if np.max(np.abs(off / scale)) < TOLERANCE:
-            log_w = f @ a
-            return a, log_w - np.log(np.average(np.exp(log_w - log_w.max()), weights=weight)) - log_w.max()
-        matrix = (g * w[:, None]).T @ f - np.outer(w @ g, w @ f)
-        step = np.linalg.lstsq(matrix, -off, rcond=None)[0]
-        # halved until it helps
-        size = next(
-            (2.0**-k for k in range(12) if np.sum((miss(a + step / 2**k) / scale) ** 2) < np.sum((off / scale) ** 2)),
-            0.0,
-        )
-        if not size:
-            break
-        a = a + size * step
-    raise InputError(
-        f"tilt: expected moments that a tilt of the simulation has, still off by {np.abs(off / scale).max():.1e}"
-    )
+    def slope(a):
+        w = tilted(a)
+        return ((g * w[:, None]).T @ f - np.outer(w @ g, w @ f)) / scale[:, None]
+
+    found = optimize.least_squares(miss, np.zeros(f.shape[1]), slope, bounds=(-LARGEST, LARGEST), xtol=1e-12)
+    log_w = f @ found.x
+    log_w = log_w - log_w.max()
+    return found.x, log_w - np.log(np.average(np.exp(log_w), weights=weight)), float(np.max(np.abs(found.fun)))
 
 
 class State(NamedTuple):
@@ -124,10 +116,12 @@ def build(spec: Spec, optimizer: Any = None, *, columns: Sequence[str] = ()) -> 
         slope = np.linalg.lstsq(seen * root, f[both] * root, rcond=None)[0]
         weight = np.ones(len(data)) if reco.weight is None else np.asarray(reco.weight, np.float64)
         target = np.average(quadratic(data) @ slope, axis=0, weights=weight)
-        a, _ = fit_tilt(f[both], seen @ slope, sim.weight[both], target)
+        a, _, off = fit_tilt(f[both], seen @ slope, sim.weight[both], target)
+        if off > TOLERANCE:
+            print(f"tilt: none has the data's moments; the nearest misses by {off:.1e} widths", file=sys.stderr)
         log_w, rows = f @ a, sim.pass_truth
         log_w = log_w - np.log(np.average(np.exp(log_w[rows]), weights=sim.weight[rows]))
-        info = {"tilt": a}
+        info = {"tilt": a, "off": np.array(off)}
         return Unfolded(
             state.truth[None, rows],
             jnp.asarray(log_w, jnp.float32)[None, rows],
