@@ -2,11 +2,12 @@
 
 from functools import partial
 
-from jaxunfold.methods import cinn, flow_matching, iterated, neural_ode, omnifold, tilt
+from jaxunfold.methods import cinn, flow_matching, ibu, iterated, neural_ode, omnifold, tilt
 
 METHODS = {
     "cinn": cinn.build,
     "flow_matching": flow_matching.build,
+    "ibu": ibu.build,
     "neural_ode": neural_ode.build,
     "omnifold": omnifold.build,
     "tilt": tilt.build,

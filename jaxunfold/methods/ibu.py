@@ -1,9 +1,11 @@
 """Iterated Bayesian unfolding: D'Agostini's method for histograms, in double precision.
 
-D'Agostini, arXiv:1010.0632; thesis Eqs. (1.30) to (1.37). The mathematics is in ``binned.bayes``.
+D'Agostini, arXiv:1010.0632; thesis Eqs. (1.30) to (1.37). The mathematics is in ``binned.bayes``; ``build`` makes a
+method of it, which reweights simulated truth in bins of one quantity.
 """
 
 from functools import partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +13,13 @@ import numpy as np
 from jaxtyping import ArrayLike
 
 from jaxunfold.binned import bayes
+from jaxunfold.binned.response import bin_of, fill_response
+from jaxunfold.binned.stopping import stop_by_correlation
 from jaxunfold.errors import InputError
+from jaxunfold.methods import simulation
+from jaxunfold.methods.simulation import Simulation
+from jaxunfold.training import feed
+from jaxunfold.types import Batch, Method, Spec, Unfolded
 
 _compiled = jax.jit(bayes.unfold_with_covariance, static_argnames="num_iterations")
 
@@ -106,3 +114,66 @@ def _refuse_values(positive, signed=None):
             )
         if name in positive and (values < 0).any():
             raise InputError(f"{name}: expected no negative numbers, found {values.min():g}")
+
+
+class State(NamedTuple):
+    """sim: the simulation. column: the quantity that is unfolded, of its truth events, [n, 1]."""
+
+    sim: Simulation
+    column: Any
+
+
+def build(
+    spec: Spec, optimizer: Any = None, *, column: str = "", bins: int = 20, reco_bins: int = 40, iterations: int = 0
+) -> Method:
+    """IBU as a method: simulated truth, weighted by unfolded over simulated counts in bins of one quantity.
+
+    All else keeps the simulation's shape given that quantity. At reco level it is binned in its best quadratic
+    prediction from the features, and both binnings hold equally many simulated events a bin.
+
+    Args:
+      spec: The problem. optimizer: Not used.
+      column: A coordinate or observable; "" for the first coordinate.
+      bins, reco_bins: Of truth and reco; reco_bins at least as many. iterations: 0 lets the smallest average global
+        correlation within 20 decide.
+    Raises: InputError for an option out of range or coordinates relative to the measured event.
+    """
+    simulation.refuse_relative(spec, "ibu")
+    if not 2 <= bins <= reco_bins or iterations < 0:
+        raise InputError(
+            f"bins, iterations: expected 2 <= bins <= reco_bins and iterations >= 0, found {bins}, {reco_bins} "
+            f"and {iterations}"
+        )
+    name = column or spec.names[0]
+
+    def init(key, batch: Batch) -> State:
+        return State(simulation.keep(batch), simulation.columns(spec, batch, (name,)))
+
+    def fit(key, loop) -> State:
+        return init(key, feed.everything(loop.train))
+
+    def unfold(key, state: State, reco, num_draws: int) -> Unfolded:
+        sim, truth = jax.tree.map(lambda x: np.asarray(x, np.float64 if x.dtype != bool else bool), state)
+        slope = simulation.measured_counterpart(truth, sim)
+        # what does not pass has place holders, which no bin looks at
+        seen = (simulation.quadratic(sim.features) @ slope)[:, 0]
+        data = (simulation.quadratic(np.asarray(reco.features, np.float64)) @ slope)[:, 0]
+        weight = np.ones(len(data)) if reco.weight is None else np.asarray(reco.weight, np.float64)
+        edges = np.unique(np.quantile(truth[sim.pass_truth, 0], np.linspace(0, 1, bins + 1)))
+        reco_edges = np.unique(np.quantile(seen[sim.pass_reco], np.linspace(0, 1, reco_bins + 1)))
+        response = fill_response(truth[:, 0], seen, edges, reco_edges, sim.weight, sim.pass_truth, sim.pass_reco)
+        where = bin_of(data, reco_edges)
+        counts, variance = (np.bincount(where, w, len(reco_edges) - 1) for w in (weight, weight**2))
+        unfolded = unfold_histogram(
+            response.matrix, response.truth, counts, iterations or 20,
+            covariance=np.maximum(variance, 1e-9), fakes=response.fake_fraction * np.maximum(counts, 0),
+        )  # fmt: skip
+        chosen = iterations or stop_by_correlation(unfolded.covariance)
+        result = unfolded.counts[chosen - 1]
+        if not (result > 0).all():
+            raise InputError(f"bins: expected counts in every truth bin, found {result.min():g}: use fewer")
+        ratio = np.log(result / result.sum()) - np.log(response.truth / response.truth.sum())
+        info = {"edges": edges, "counts": result, "covariance": unfolded.covariance[chosen - 1], "chosen": chosen}
+        return simulation.reweighted(state.sim, ratio[bin_of(truth[:, 0], edges)], info)
+
+    return Method(fit, unfold, init=init, whole_sample=True)

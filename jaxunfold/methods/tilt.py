@@ -20,17 +20,12 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import optimize
 
-from jaxunfold.errors import InputError
+from jaxunfold.methods import simulation
+from jaxunfold.methods.simulation import Simulation
 from jaxunfold.training import feed
-from jaxunfold.types import Anchor, Batch, Method, Spec, Unfolded
+from jaxunfold.types import Batch, Method, Spec, Unfolded
 
 LARGEST, TOLERANCE = 5.0, 1e-3
-
-
-def quadratic(x: np.ndarray) -> np.ndarray:
-    """1, the columns, their squares and products: [n, c] -> [n, 1 + c + c (c + 1) / 2]."""
-    i, j = np.triu_indices(x.shape[1])
-    return np.concatenate([np.ones((len(x), 1)), x, x[:, i] * x[:, j]], axis=1)
 
 
 def fit_tilt(f, g, weight, target) -> tuple[np.ndarray, np.ndarray, float]:
@@ -62,14 +57,10 @@ def fit_tilt(f, g, weight, target) -> tuple[np.ndarray, np.ndarray, float]:
 
 
 class State(NamedTuple):
-    """The simulation: truth [n, d] standardised, f [n, p], reco features [n, r], weights and pass flags [n]."""
+    """sim: the simulation. f: features of truth whose exponential is the weight, [n, p]."""
 
-    truth: Any
+    sim: Simulation
     f: Any
-    features: Any
-    weight: Any
-    pass_truth: Any
-    pass_reco: Any
 
 
 def build(spec: Spec, optimizer: Any = None, *, columns: Sequence[str] = ()) -> Method:
@@ -81,52 +72,27 @@ def build(spec: Spec, optimizer: Any = None, *, columns: Sequence[str] = ()) -> 
     Raises: InputError for coordinates relative to the measured event.
     """
     names = tuple(columns) or spec.names[:3]
-    if spec.relative:
-        raise InputError("preprocess.relative: expected (), a tilt sees no single measured event, found coordinates")
-
-    def column(name, truth, observed):
-        if name in spec.names:
-            return truth[:, spec.names.index(name)]
-        if name not in observed:
-            known = ", ".join([*spec.names, *observed])
-            raise InputError(f"columns: expected names among {known}, found {name!r}")
-        low, center, high = jnp.quantile(observed[name], jnp.array([0.16, 0.5, 0.84]))
-        return jnp.arcsinh((observed[name] - center) / jnp.maximum((high - low) / 2, 1e-6))
+    simulation.refuse_relative(spec, "a tilt")
 
     def init(key, batch: Batch) -> State:
-        truth, reco = jnp.asarray(batch.truth), batch.reco
-        observed = {}
-        if any(name not in spec.names for name in names):
-            observed = spec.observables(truth, reco._replace(anchor=reco.anchor or Anchor(jnp.zeros_like(truth))))
-        z = jnp.stack([column(name, truth, observed) for name in names], axis=-1)
-        all_pass = jnp.ones(batch.weight.shape, bool)
-        flags = (all_pass if flag is None else jnp.asarray(flag) for flag in (batch.pass_truth, batch.pass_reco))
-        f = jnp.concatenate([z, z**2], axis=1)
-        return State(truth, f, jnp.asarray(reco.features), jnp.asarray(batch.weight), *flags)
+        z = simulation.columns(spec, batch, names)
+        return State(simulation.keep(batch), jnp.concatenate([z, z**2], axis=1))
 
     def fit(key, loop) -> State:
         return init(key, feed.everything(loop.train))
 
     def unfold(key, state: State, reco, num_draws: int) -> Unfolded:
-        sim = jax.tree.map(lambda x: np.asarray(x, np.float64 if x.dtype != bool else bool), state)
-        both, data = sim.pass_truth & sim.pass_reco, np.asarray(reco.features, np.float64)
-        f = sim.f
-        root = np.sqrt(np.abs(sim.weight[both]))[:, None]
-        seen = quadratic(sim.features[both])
-        slope = np.linalg.lstsq(seen * root, f[both] * root, rcond=None)[0]
+        sim, f = jax.tree.map(lambda x: np.asarray(x, np.float64 if x.dtype != bool else bool), state)
+        both, data = sim.pass_both, np.asarray(reco.features, np.float64)
+        slope = simulation.measured_counterpart(f, sim)
         weight = np.ones(len(data)) if reco.weight is None else np.asarray(reco.weight, np.float64)
-        target = np.average(quadratic(data) @ slope, axis=0, weights=weight)
-        a, _, off = fit_tilt(f[both], seen @ slope, sim.weight[both], target)
+        target = np.average(simulation.quadratic(data) @ slope, axis=0, weights=weight)
+        seen = simulation.quadratic(sim.features[both]) @ slope
+        a, _, off = fit_tilt(f[both], seen, sim.weight[both], target)
         if off > TOLERANCE:
             print(f"tilt: none has the data's moments; the nearest misses by {off:.1e} widths", file=sys.stderr)
         log_w, rows = f @ a, sim.pass_truth
         log_w = log_w - np.log(np.average(np.exp(log_w[rows]), weights=sim.weight[rows]))
-        info = {"tilt": a, "off": np.array(off)}
-        return Unfolded(
-            state.truth[None, rows],
-            jnp.asarray(log_w, jnp.float32)[None, rows],
-            weight=state.weight[None, rows],
-            info=info,
-        )
+        return simulation.reweighted(state.sim, log_w, {"tilt": a, "off": np.array(off)})
 
     return Method(fit, unfold, init=init, whole_sample=True)

@@ -6,7 +6,9 @@ import pytest
 
 from jaxunfold.data import toys
 from jaxunfold.errors import InputError
+from jaxunfold.methods import ibu
 from jaxunfold.methods.ibu import unfold_histogram, unfold_histograms
+from jaxunfold.types import Batch, Reco, Spec
 
 CASES = {
     "square": toys.binned(8, 8, 0.7),
@@ -131,3 +133,30 @@ def test_refusals(change, message):
     arguments = {"response": response, "prior": prior, "data": data, "num_iterations": 2} | change
     with pytest.raises(InputError, match=message):
         unfold_histogram(**arguments)
+
+
+def test_as_a_method_it_reweights_simulated_truth():
+    """Simulation N(0.2, 0.8), data N(0, 1), smearing 0.5, one event in three lost. 40,000 events know a mean to 0.005
+    each, unfolding and bins cost the rest; what is not unfolded keeps the simulation's shape given what is."""
+    rng = np.random.default_rng(0)
+    truth = rng.normal([0.2, 0.0], [0.8, 1.0], (40000, 2)).astype(np.float32)
+    truth[:, 1] += 0.5 * truth[:, 0]
+    seen = truth[:, :1] + 0.5 * rng.normal(size=(40000, 1)).astype(np.float32)
+    passed = rng.uniform(size=40000) < 0.67
+    data = (rng.normal(0, 1, (40000, 1)) + 0.5 * rng.normal(size=(40000, 1))).astype(np.float32)
+    method = ibu.build(Spec(2, 1, ("a", "b")), column="a", iterations=6)
+    state = method.init(jax.random.key(0), Batch(truth, Reco(seen), np.ones(40000, np.float32), None, passed))
+    unfolded = method.unfold(jax.random.key(0), state, Reco(data), 1)
+    weight = np.exp(np.asarray(unfolded.log_weights[0], np.float64))
+    assert unfolded.samples.shape == (1, 40000, 2)
+    mean = np.average(truth, axis=0, weights=weight)
+    np.testing.assert_allclose(mean, [0.0, 0.0], atol=0.03)
+    np.testing.assert_allclose(np.average((truth[:, 0] - mean[0]) ** 2, weights=weight) ** 0.5, 1.0, atol=0.04)
+    np.testing.assert_allclose(np.sum(unfolded.info["counts"]), 40000 / 0.67, rtol=0.02)
+
+
+def test_method_refusals():
+    with pytest.raises(InputError, match="ibu sees no single measured event"):
+        ibu.build(Spec(1, 1, ("a",), relative=True))
+    with pytest.raises(InputError, match="2 <= bins <= reco_bins"):
+        ibu.build(Spec(1, 1, ("a",)), bins=30, reco_bins=20)
