@@ -17,6 +17,7 @@ from jaxunfold.metrics import covariance
 from jaxunfold.metrics.compared import Compared, compare
 from jaxunfold.metrics.distances import histogram_edges
 from jaxunfold.metrics.summary import evaluate_metrics
+from jaxunfold.networks import count
 from jaxunfold.report.page import write_report
 from jaxunfold.run import DRAWS_PER_CALL, Run
 from jaxunfold.types import Unfolded
@@ -123,6 +124,8 @@ def evaluate(
     note("computing metrics")
     metrics = evaluate_metrics(data, seed=seed)
     metrics["timing"] = {"unfold_seconds": seconds, "draws_per_second": unfolded.log_weights.size / seconds}
+    if hasattr(run.state, "params"):
+        metrics["parameters"] = count(run.state.params)
     if unfolded.info is not None:
         metrics["info"] = {name: np.asarray(values).tolist() for name, values in unfolded.info.items()}
     if varied is not None:

@@ -34,7 +34,7 @@ def limits(values: Sequence[float], own: float, best: float) -> tuple[float, flo
 
 
 def draw_history(ax, shown: Sequence[Trial], low: float, high: float) -> None:
-    """Loss of every trial in their order, the best so far, and the config's own as a dashed line."""
+    """Loss of every trial in their order, and the best so far as a line."""
     best = np.minimum.accumulate([np.inf if t.pruned else t.value for t in shown])
     ax.step([t.number for t in shown], best, where="post", color=style.UNFOLDED, lw=1.3, label="best so far")
     draw_trials(ax, [t.number for t in shown], shown, low, high)

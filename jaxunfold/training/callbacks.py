@@ -23,6 +23,7 @@ class Event(NamedTuple):
     best_epoch: the epoch of the lowest validation loss so far, 0 before there is one.
     seconds: training time of the stage, over all restarts.
     events_per_second: rate since the last event of the same kind.
+    cpu_seconds: of all threads of the process, as ``seconds``.
     """
 
     kind: str
@@ -37,6 +38,7 @@ class Event(NamedTuple):
     best_epoch: int
     seconds: float
     events_per_second: float
+    cpu_seconds: float = 0.0
 
 
 def metrics_writer(path: str) -> Callable[[Event], None]:
@@ -59,6 +61,7 @@ def metrics_writer(path: str) -> Callable[[Event], None]:
                 line["train"] = {name: value for name, value in event.train.items() if name != "lr"}
                 line["valid"] = event.valid
                 line["seconds"] = round(event.seconds, 3)
+                line["cpu_seconds"] = round(event.cpu_seconds, 3)
                 line["events_per_second"] = round(event.events_per_second, 1)
                 with open(path, "a") as file:
                     file.write(json.dumps(line) + "\n")

@@ -36,6 +36,7 @@ class Progress:
     best_loss: float | None = None
     best_epoch: int = 0
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
     stopped: bool = False
 
 
@@ -179,12 +180,13 @@ def _add(at, metrics):
 def _emitter(callbacks, stage, at, epochs, total, plan):
     """(kind, valid) -> whether a callback asks to stop. Keeps the clock."""
     clock = {kind: (time.monotonic(), at.step) for kind in ("start", "steps", "epoch", "end", "failed")}
-    last, whole_epoch = time.monotonic(), ({}, {})
+    last, last_cpu, whole_epoch = time.monotonic(), time.process_time(), ({}, {})
 
     def emit(kind, valid):
-        nonlocal last, whole_epoch
-        now = time.monotonic()
+        nonlocal last, last_cpu, whole_epoch
+        now, cpu = time.monotonic(), time.process_time()
         at.seconds, last = at.seconds + now - last, now
+        at.cpu_seconds, last_cpu = at.cpu_seconds + cpu - last_cpu, cpu
         since, step = clock[kind]
         rate = (at.step - step) * plan.batch_size / max(now - since, 1e-9)
         clock[kind] = (now, at.step)
@@ -209,6 +211,7 @@ def _emitter(callbacks, stage, at, epochs, total, plan):
             best_epoch=at.best_epoch,
             seconds=at.seconds,
             events_per_second=rate,
+            cpu_seconds=at.cpu_seconds,
         )
         stop = False
         for callback in callbacks:

@@ -33,9 +33,21 @@ def test_metrics_have_one_line_per_epoch(tmp_path):
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     assert [line["epoch"] for line in lines] == [1, 2, 3]
     assert [line["step"] for line in lines] == [20, 40, 60]
-    assert set(lines[0]) == {"stage", "epoch", "step", "train", "valid", "seconds", "events_per_second"}
+    assert set(lines[0]) == {
+        "stage",
+        "epoch",
+        "step",
+        "train",
+        "valid",
+        "seconds",
+        "cpu_seconds",
+        "events_per_second",
+    }
     assert set(lines[0]["train"]) == {"loss", "grad_norm"}
     assert lines[2]["valid"]["loss"] < lines[0]["valid"]["loss"]
+    # clocks that start with the stage and go on
+    for clock in ("seconds", "cpu_seconds"):
+        assert 0 < lines[0][clock] <= lines[1][clock] <= lines[2][clock]
 
 
 def test_metrics_are_cut_back_to_the_restored_epoch(tmp_path):
