@@ -72,7 +72,7 @@ def _many(response, prior, data, fakes, num_iterations):
         return bayes.unfold_with_covariance(response, prior, d, jnp.diag(d), fakes, num_iterations)
 
     # pieces keep the Jacobians of a piece in the cache
-    return jax.lax.map(one, data, batch_size=32)
+    return jax.lax.map(one, data, batch_size=8)
 
 
 def _checked(response, prior, data, num_iterations, covariance, fakes):
