@@ -21,7 +21,7 @@ from jaxunfold.data.events import Events, read
 from jaxunfold.data.location import resolve
 from jaxunfold.errors import InputError
 from jaxunfold.evaluate import held_out
-from jaxunfold.evaluation import compared, headline, suited, unfold_with_progress
+from jaxunfold.evaluation import compared, first_events, headline, suited, unfold_with_progress
 from jaxunfold.metrics.compared import Compared
 from jaxunfold.metrics.summary import evaluate_metrics
 from jaxunfold.oracle import oracle
@@ -91,11 +91,14 @@ def compare(
     Raises: InputError if the events do not fit one of the runs.
     """
     folder = Path(cli.check_writable_dir(out))
-    lined_up = []
+    lined_up, closer = [], {}
     for label, run in runs.items():
         cli.say(f"{label}: {run.config.method}")
         own = suited(run, events)
-        lined_up.append(compared(run, own, unfold_with_progress(run, own, num_draws, seed)))
+        unfolded = unfold_with_progress(run, own, num_draws, seed)
+        lined_up.append(compared(run, own, unfolded))
+        if lined_up[-1].paired:
+            closer[label] = first_events(run, own, unfolded, num_draws, seed + 1)
     labels = list(runs)
     if with_oracle:
         cli.say("oracle")
@@ -108,7 +111,7 @@ def compare(
     (folder / "comparison.json").write_text(json.dumps(result, indent=2))
     cli.say("drawing figures")
     lead = f"{len(events):,} events that no network saw, {num_draws:,} draws each."
-    write_comparison(folder, data, metrics, " and ".join(labels), lead, seed)
+    write_comparison(folder, data, metrics, " and ".join(labels), lead, seed, closer)
     return result
 
 

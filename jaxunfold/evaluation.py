@@ -14,7 +14,7 @@ from jaxunfold import cli, config
 from jaxunfold.data.events import Events, accepted
 from jaxunfold.errors import InputError
 from jaxunfold.metrics import covariance
-from jaxunfold.metrics.compared import Compared, compare
+from jaxunfold.metrics.compared import Compared, compare, with_smeared
 from jaxunfold.metrics.distances import histogram_edges
 from jaxunfold.metrics.summary import evaluate_metrics
 from jaxunfold.networks import count
@@ -40,6 +40,16 @@ def focus_on(run: Run, events: Events, num_draws: int, seed: int) -> Compared:
         return x.reshape(len(events), -1, *x.shape[3:])
 
     return compared(run, events, jax.tree.map(regroup, many))
+
+
+def first_events(run: Run, events: Events, unfolded: Unfolded, num_draws: int, seed: int) -> Compared:
+    """The first ``FOCUS_EVENTS`` events: with many draws each where an event can be unfolded by itself."""
+    few = events[:FOCUS_EVENTS]
+    if not run.method.whole_sample:
+        return focus_on(run, few, num_draws, seed)
+    # a few events would be another sample
+    kept = [None if x is None else x[:FOCUS_EVENTS] for x in (unfolded.samples, unfolded.log_weights)]
+    return compared(run, few, Unfolded(*kept))
 
 
 def unfold_with_progress(run: Run, events: Events, num_draws: int, seed: int):
@@ -121,6 +131,8 @@ def evaluate(
     unfolded = unfold_with_progress(run, events, num_draws, seed)
     seconds = time.monotonic() - begin
     data = compared(run, events, unfolded)
+    if run.smears and data.paired:
+        data = with_smeared(data, run.smear(jax.random.key(seed + 2), events.truth, num_draws))
     note("computing metrics")
     metrics = evaluate_metrics(data, seed=seed)
     metrics["timing"] = {"unfold_seconds": seconds, "draws_per_second": unfolded.log_weights.size / seconds}
@@ -138,12 +150,7 @@ def evaluate(
         metrics["covariance"] = covariances(data, others, unfolded.member)
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=2))
     note("drawing figures")
-    focus = None
-    if data.paired and run.method.whole_sample:  # a few events would be another sample
-        few = [None if x is None else x[:FOCUS_EVENTS] for x in (unfolded.samples, unfolded.log_weights)]
-        focus = compared(run, events[:FOCUS_EVENTS], Unfolded(*few))
-    elif data.paired:
-        focus = focus_on(run, events[:FOCUS_EVENTS], num_draws, seed + 1)
+    focus = first_events(run, events, unfolded, num_draws, seed + 1) if data.paired else None
     write_report(
         folder,
         data,

@@ -7,13 +7,15 @@ trained in ``training``, what they are in ``methods``.
 from typing import NamedTuple
 
 import jax
+import numpy as np
 from ml_collections import ConfigDict
 
 from jaxunfold.data import preprocess
 from jaxunfold.data.events import Events
 from jaxunfold.errors import InputError
 from jaxunfold.methods import METHODS
-from jaxunfold.physics.observables import observables
+from jaxunfold.metrics.compared import match_names
+from jaxunfold.physics.observables import leaves_of, observables
 from jaxunfold.training.optimizer import make_optimizer
 from jaxunfold.types import Method, Reco, Spec
 
@@ -79,6 +81,17 @@ def make_spec(config: ConfigDict, problem: Problem, pipeline: preprocess.Pipelin
     def pairs(objects):
         return pipeline.features.pairs(objects * fitted.object_scale + fitted.object_mean)
 
+    match = match_names(problem.truth_names, problem.reco_names)
+    columns = np.array([problem.reco_names.index(name) for name in match.values()], int)
+    seen = {name: leaves for name, leaves in resonances.items() if set(leaves_of(name, resonances)) <= set(match)}
+
+    def measured(features):
+        raw = features * fitted.feature_scale + fitted.feature_mean
+        reco = jax.vmap(pipeline.features.restore)(raw)
+        if problem.kind == "table":
+            return {name: reco[:, i] for i, name in enumerate(problem.reco_names)}
+        return observables(reco[:, columns], tuple(match), seen)
+
     return Spec(
         len(pipeline.coordinates.names),
         len(preprocess.feature_names(pipeline)),
@@ -87,6 +100,7 @@ def make_spec(config: ConfigDict, problem: Problem, pipeline: preprocess.Pipelin
         bool(pipeline.relative.any()),
         *sizes_of_objects(problem, pipeline),
         pairs if pipeline.features.pairs is not None else None,
+        measured if pipeline.features.restore is not None else None,
     )
 
 

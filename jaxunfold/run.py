@@ -8,7 +8,7 @@ import dataclasses
 import json
 import os
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -185,6 +185,40 @@ class Run:
         if progress is not None:
             progress(len(events))
         return unfolded._replace(samples=decoded)
+
+    @property
+    def smears(self) -> bool:
+        """Whether the method also maps truth to what is measured, in features that are all of it."""
+        return self.method.smear is not None and self.pipeline.features.restore is not None
+
+    def smear(self, key: Key, truth: Any, num_draws: int = 1) -> np.ndarray:
+        """Draws of the measured event of each true one: the detector's direction, in pieces that bound the memory.
+
+        Args:
+          key: A typed key. truth: [n, n_truth, 4] in GeV, or [n, d] for a table. num_draws: Draws per event.
+        Returns: [n, k, n_reco, 4] in GeV, or [n, k, r] for a table.
+        Raises: InputError if the method has no such direction.
+        """
+        if not self.smears:
+            raise InputError(f"smear: the method {self.config.method!r} or its features lead from reco to truth only")
+
+        @jax.jit
+        def piece(state, key, truth):
+            # absolute coordinates, as methods of both directions ask for
+            anchor = Anchor(jnp.zeros(len(self.pipeline.coordinates.names)))
+            encode = partial(preprocess.encode_truth, self.pipeline, self.fitted, anchor=anchor)
+            z, _ = jax.vmap(lambda t: encode(t))(truth)
+            features = self.method.smear(key, state, z, num_draws)
+            raw = features * self.fitted.feature_scale + self.fitted.feature_mean
+            return jax.vmap(jax.vmap(self.pipeline.features.restore))(raw)
+
+        truth = np.asarray(truth, np.float32)
+        size, out = max(1, min(len(truth), DRAWS_PER_CALL // num_draws)), []
+        for start in range(0, len(truth), size):
+            part = truth[start : start + size]
+            drawn = piece(self.state, jax.random.fold_in(key, start), _padded(part, size))
+            out.append(np.asarray(drawn)[: len(part)])
+        return np.concatenate(out)
 
     def log_prob(self, truth: Any, reco: Any) -> np.ndarray:
         """log p(truth | reco) of each event, a density in physical units with respect to ``density_of``.

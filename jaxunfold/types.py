@@ -90,6 +90,8 @@ class Spec(NamedTuple):
     relative: True where a coordinate is taken relative to the measured event.
     num_objects, object_dim: sizes m and f of ``Reco.objects``; 0 for a table.
     pairs: (objects [m, f] of one event) -> kinematics of each pair of them [m, m, q]; None where there are none.
+    reco_observables: (features [n, r]) -> the observables of the measured objects that correspond, {name: [n]}, a
+      table's reco columns; None where the features are not the whole measured event.
     """
 
     dim: int
@@ -100,6 +102,7 @@ class Spec(NamedTuple):
     num_objects: int = 0
     object_dim: int = 0
     pairs: Callable[[Array], Array] | None = None
+    reco_observables: Callable[[Array], dict[str, Array]] | None = None
 
 
 class Method(NamedTuple):
@@ -108,6 +111,8 @@ class Method(NamedTuple):
     fit: (key, loop) -> state. ``loop(stage, init, step, evaluate)`` owns the data, checkpoints and resume.
     unfold: (key, state, reco, num_draws) -> Unfolded.
     log_prob: (state, truth [n, d], reco) -> [n], where the density is explicit.
+    smear: (key, state, truth [n, d], num_draws) -> reco features [n, k, r], where a method also maps truth to what is
+      measured.
     init, step, evaluate: the parts of ``fit`` for gradient-trained methods, so that ensembles can vmap them.
       ``init`` (key, batch) -> state is there for every method: its shapes are those of a saved state.
     whole_sample: ``unfold`` needs the measured sample as a whole, with the weights of its events in ``reco``. It is
@@ -123,3 +128,4 @@ class Method(NamedTuple):
     evaluate: Callable | None = None
     whole_sample: bool = False
     own_draws: bool = False
+    smear: Callable | None = None

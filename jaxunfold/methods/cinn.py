@@ -14,7 +14,7 @@ from jaxunfold import networks
 from jaxunfold.bijections.flows import build_flow
 from jaxunfold.errors import InputError
 from jaxunfold.losses.likelihood import gaussian_prior, negative_log_likelihood, standard_normal_log_prob
-from jaxunfold.losses.mmd import mmd_squared
+from jaxunfold.losses.mmd import mmd_of_observables
 from jaxunfold.training.descent import State, descent
 from jaxunfold.types import Batch, Method, Spec, Unfolded
 
@@ -78,12 +78,7 @@ def build(
         keys = jax.random.split(key, batch.truth.shape[0])
         unfolded = jax.vmap(partial(draw, params))(keys, batch.reco)
         ours, truth = spec.observables(unfolded, batch.reco), spec.observables(batch.truth, batch.reco)
-        if missing := [name for name in mmd_observables if name not in truth]:
-            raise InputError(f"model.mmd_observables: expected names among {tuple(truth)}, found {missing[0]!r}")
-        terms = [
-            mmd_squared(ours[name], truth[name], mmd_widths, batch.weight, batch.weight) for name in mmd_observables
-        ]
-        return sum(terms)
+        return mmd_of_observables(ours, truth, mmd_observables, mmd_widths, batch.weight)
 
     def terms(params, batch: Batch, key):
         each = jax.vmap(partial(nll, params))(batch.truth, batch.reco)

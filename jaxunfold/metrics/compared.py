@@ -23,6 +23,7 @@ class Compared(NamedTuple):
     truth_names, reco_names: leaves of momenta, or columns of a table.
     match: {truth name: reco name}, the measured object that corresponds to each leaf or column.
     resonances: {} for a table. units: {observable: unit}, "" where there is none.
+    smeared: {observable: [n, k]}, measured events that a method made of each true one; None where it makes none.
     """
 
     truth: dict[str, np.ndarray]
@@ -39,6 +40,7 @@ class Compared(NamedTuple):
     match: dict[str, str]
     resonances: dict[str, tuple[str, ...]]
     units: dict[str, str]
+    smeared: dict[str, np.ndarray] | None = None
 
     @property
     def paired(self) -> bool:
@@ -188,3 +190,17 @@ def compare(
         truth_obs, draw_obs, reco_obs, weight, divide_weight(weight, log_weights, sample_weight), truth, samples,
         None if reco is None else np.asarray(reco), mask, truth_names, reco_names, match, resonances, unit,
     )  # fmt: skip
+
+
+def with_smeared(data: Compared, smeared: np.ndarray) -> Compared:
+    """The same with the observables of measured events that a method made of each true one.
+
+    Args: smeared: [n, k, n_reco, 4] with every object present, or [n, k, r] for a table.
+    """
+    flat = smeared.reshape(-1, *smeared.shape[2:])
+    if data.is_table:
+        measured = table_columns(flat, data.reco_names)
+        values = {name: measured[other] for name, other in data.match.items()}
+    else:
+        values = reco_observables(flat, None, data.reco_names, data.match, data.resonances)
+    return data._replace(smeared={name: column.reshape(smeared.shape[:2]) for name, column in values.items()})

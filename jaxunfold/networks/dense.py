@@ -21,6 +21,7 @@ class _MLP(nn.Module):
 
 
 class _ConditionerMLP(nn.Module):
+    cond: int
     hidden: int
     layers: int
     outputs: int
@@ -28,14 +29,17 @@ class _ConditionerMLP(nn.Module):
     residual: bool
 
     def setup(self):
-        self.from_cond = nn.Dense(self.hidden)
+        if self.cond:
+            self.from_cond = nn.Dense(self.hidden)
+        else:
+            self.bias = self.param("bias", nn.initializers.zeros, (self.hidden,))
         self.from_x = nn.Dense(self.hidden, use_bias=False)
         self.inner = [nn.Dense(self.hidden) for _ in range(self.layers - 1)]
         # zero, so that every flow starts as the identity
         self.last = nn.Dense(self.outputs, kernel_init=nn.initializers.zeros)
 
     def context(self, cond):
-        return self.from_cond(cond)
+        return self.from_cond(cond) if self.cond else self.bias
 
     def __call__(self, x, context):
         act = activation_of(self.activation)
@@ -67,7 +71,7 @@ def conditioner(
     """The network inside a coupling: ``layers`` hidden layers of ``hidden`` units; its output starts at zero.
 
     Args:
-      inputs: Size of the part of the event it sees. cond: size of the condition.
+      inputs: Size of the part of the event it sees. cond: size of the condition; 0 makes it unconditional.
       outputs: Number of parameters it predicts.
       hidden: Units per hidden layer. layers: Number of hidden layers, at least 1.
       activation: A key of ``ACTIVATIONS``.
@@ -77,7 +81,7 @@ def conditioner(
     if layers < 1:
         raise ValueError(f"layers: expected at least 1, got {layers}")
     activation_of(activation)
-    module = _ConditionerMLP(hidden, layers, outputs, activation, residual)
+    module = _ConditionerMLP(cond, hidden, layers, outputs, activation, residual)
 
     def init(key):
         return module.init(key, jnp.zeros(inputs), jnp.zeros(cond), method="everything")

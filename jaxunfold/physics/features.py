@@ -23,6 +23,7 @@ class Features(NamedTuple):
     object_names: of the features of one object, [f]; those that start with "is_" say its kind.
     objects: (reco, mask) of one event -> [m, f], zero where absent; None for a table.
     pairs: (objects [m, f], as ``objects`` gives them) -> kinematics of each pair [m, m, 3]; None without.
+    restore: features [r] of one event -> its reco objects [m, 4] or table row; None where they are not all of it.
     """
 
     names: tuple[str, ...]
@@ -30,6 +31,7 @@ class Features(NamedTuple):
     object_names: tuple[str, ...] = ()
     objects: Callable | None = None
     pairs: Callable | None = None
+    restore: Callable | None = None
 
 
 def kinds_of(labels: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:
@@ -51,7 +53,11 @@ def four_momenta(labels: Sequence[str], extra: Sequence[str] = ()) -> Features:
     def objects(reco, mask):
         return jnp.where(mask[:, None], jnp.concatenate([reco, one_hot.astype(reco.dtype)], axis=1), 0.0)
 
-    return Features(names, apply, ("e", "px", "py", "pz", *(f"is_{kind}" for kind in kinds)), objects)
+    def restore(x):
+        return x[: 4 * len(labels)].reshape(-1, 4)
+
+    object_names = ("e", "px", "py", "pz", *(f"is_{kind}" for kind in kinds))
+    return Features(names, apply, object_names, objects, restore=restore)
 
 
 def kinematics(
@@ -132,7 +138,9 @@ def pair_kinematics(objects: Float[Array, "m f"]) -> Float[Array, "m m 3"]:
 def table(labels: Sequence[str], extra: Sequence[str] = ()) -> Features:
     """A table's columns as they are."""
     return Features(
-        tuple(labels) + tuple(extra), lambda row, mask, extra_values: jnp.concatenate([row, extra_values])
+        tuple(labels) + tuple(extra),
+        lambda row, mask, extra_values: jnp.concatenate([row, extra_values]),
+        restore=lambda x: x[: len(labels)],
     )
 
 

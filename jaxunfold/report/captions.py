@@ -36,3 +36,7 @@ HEADLINE = (
     "Left: truth, measured and unfolded events. Right: how far each calibration curve is from the diagonal, over "
     "the bands of one and two standard deviations of a perfect posterior."
 )
+DIRECTIONS = (
+    "The network as a detector (blue: measured events, dashed, and what it makes of the truth) and as its inverse "
+    "(orange: truth, dashed, and unfolded events), with the ratio of network to simulation for each."
+)

@@ -9,13 +9,17 @@ import numpy as np
 
 from jaxunfold.metrics.calibration import binomial_band, calibration_curve
 from jaxunfold.metrics.compared import Compared
-from jaxunfold.report import calibration, labels, page, spectra, style, tables
+from jaxunfold.report import calibration, labels, page, posteriors, spectra, style, tables
 
 LINES = ("-", "--", "-.", ":")
 FIGURES = {
     "spectra": "Truth (grey) and every method; ratios to truth with bands of one standard deviation.",
     "calibration": "How far the fraction of events with the truth below a quantile of their posterior is "
     "from that quantile; grey are one and two binomial standard deviations.",
+    "curves": "Fraction of events with the truth below each quantile of their posterior: steep at both ends is too "
+    "narrow, flat is too wide, off the diagonal to one side is biased.",
+    "posteriors": "The same measured events, a row each, unfolded many times by every method; each histogram "
+    "is scaled to its highest bin. Black is the truth, dotted the measured value.",
     "metrics": "The same numbers as in the table, with bootstrap errors over events; smaller is better.",
 }
 
@@ -107,6 +111,64 @@ def calibration_figure(runs: Mapping[str, Compared], seed: int = 0):
     return figure
 
 
+def curves_figure(runs: Mapping[str, Compared], seed: int = 0):
+    """Calibration curves of every method over each other, one panel for each of a few observables."""
+    first = next(iter(runs.values()))
+    names = [name for name in posteriors.chosen_observables(first) if name in first.truth]
+    figure = style.new_figure(3.3 * len(names) + 0.3, 4.1)
+    axes = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
+    ranks = {label: calibration.all_ranks(data, seed) for label, data in runs.items()}
+    for ax, name in zip(axes, names):
+        ax.plot([0, 1], [0, 1], color=style.TRUTH, lw=0.8)
+        for label, (colour, line) in colours(runs).items():
+            curve = calibration_curve(ranks[label][name], calibration.LEVELS, runs[label].weight)
+            ax.plot(calibration.LEVELS, curve, color=colour, ls=line, lw=1.4, label=label)
+        ax.text(0.05, 0.95, labels.tex(name), transform=ax.transAxes, va="top")
+        ax.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
+    figure.supxlabel("quantile of the posterior", fontsize=11)
+    axes[0].set_ylabel("fraction of events below it")
+    _legend_on_top(figure, axes[0], len(runs))
+    return figure
+
+
+def draw_posteriors(ax, runs: Mapping[str, Compared], name: str, event: int) -> None:
+    """One event's draws by every method, scaled to the same height; truth and measured value as lines."""
+    first = next(iter(runs.values()))
+    truth = first.truth[name][event]
+    measured = first.reco[name][event] if name in first.reco else np.nan
+    ends = [np.quantile(data.draws[name][event], [0.005, 0.995]) for data in runs.values()]
+    low, high = min(truth, *(end[0] for end in ends)), max(truth, *(end[1] for end in ends))
+    margin = 0.08 * (high - low) + 1e-9
+    edges = np.linspace(low - margin, high + margin, 61)
+    for label, (colour, line) in colours(runs).items():
+        draws, weight = runs[label].draws[name][event], np.abs(runs[label].draw_weight[event])
+        counts, _ = np.histogram(draws, edges, weights=weight)
+        ax.stairs(counts / max(counts.max(), 1e-30), edges, color=colour, ls=line, lw=1.3, label=label)
+    ax.axvline(truth, color=style.TRUTH, lw=1.8, label="truth")
+    if np.isfinite(measured):
+        ax.axvline(measured, color=style.TRUTH, ls=":", lw=1.4, label="reco")
+    ax.set(xlim=(edges[0], edges[-1]), ylim=(0, 1.12))
+    ax.set_yticks([])
+    ax.locator_params(axis="x", nbins=4)
+
+
+def posteriors_figure(runs: Mapping[str, Compared], events: int = 3):
+    """A few measured events (rows) in a few observables (columns), unfolded by every method."""
+    first = next(iter(runs.values()))
+    names = [name for name in posteriors.chosen_observables(first) if name in first.truth]
+    events = min(events, len(first.weight))
+    figure = style.new_figure(11, 2.3 * events + 0.5)
+    axes = figure.subplots(events, len(names), squeeze=False)
+    for column, name in enumerate(names):
+        for row in range(events):
+            draw_posteriors(axes[row, column], runs, name, row)
+        axes[-1, column].set_xlabel(labels.tex(name, first.units.get(name, "")))
+    for row in range(events):
+        axes[row, 0].set_ylabel(f"event {row + 1}")
+    _legend_on_top(figure, axes[0, 0], len(runs) + 2)
+    return figure
+
+
 def metrics_figure(metrics: Mapping[str, dict], names: list[str]):
     """Calibration and KS distance of every observable, the methods beside each other with their errors."""
     shown = {"calibration_max_deviation": "calibration, max. deviation", "ks": "KS distance"}
@@ -177,7 +239,9 @@ def table(metrics: Mapping[str, dict], names: list[str], units: Mapping[str, str
     return tables.table(header, rows, "Errors are bootstrap errors over events.")
 
 
-def plan(runs: Mapping[str, Compared], metrics: Mapping[str, dict], seed: int) -> list[tuple[style.Plot, Callable]]:
+def plan(
+    runs: Mapping[str, Compared], metrics: Mapping[str, dict], seed: int, focus: Mapping[str, Compared] | None = None
+) -> list[tuple[style.Plot, Callable]]:
     """What the page shows, in order: a Plot and the function without arguments that makes its figure."""
     first = next(iter(runs.values()))
     out = []
@@ -187,7 +251,12 @@ def plan(runs: Mapping[str, Compared], metrics: Mapping[str, dict], seed: int) -
         if kept:
             out.append((style.Plot(name, heading, FIGURES["spectra"]), partial(spectra_figure, runs, kept)))
     paired = {label: data for label, data in runs.items() if data.paired}
+    if focus:
+        plot = style.Plot("posteriors", "Single events", FIGURES["posteriors"])
+        out.append((plot, partial(posteriors_figure, focus)))
     if paired:
+        plot = style.Plot("calibration_curves", "Calibration curves", FIGURES["curves"])
+        out.append((plot, partial(curves_figure, paired, seed)))
         plot = style.Plot("calibration", "Calibration", FIGURES["calibration"])
         out.append((plot, partial(calibration_figure, paired, seed)))
     plot = style.Plot("metrics", "Calibration and distances", FIGURES["metrics"])
@@ -202,6 +271,7 @@ def write_comparison(
     title: str,
     lead: str,
     seed: int = 0,
+    focus: Mapping[str, Compared] | None = None,
 ) -> str:
     """Write DIRECTORY/index.html and DIRECTORY/figures/*.png, *.pdf.
 
@@ -211,11 +281,12 @@ def write_comparison(
       metrics: {method: what ``metrics.summary.evaluate_metrics`` found}, in the same order.
       title, lead: Heading, and a line below it.
       seed: Of the ranks; that of the metrics gives the same calibration.
+      focus: {method: the first few events with many more draws}, of the methods with draws of every event.
     Returns: The path of the page, which has everything inside it.
     """
     shown = {label: page.subsample(data) for label, data in runs.items()}
     first = next(iter(shown.values()))
-    sections, links = page.draw(plan(shown, metrics, seed), os.path.join(directory, "figures"))
+    sections, links = page.draw(plan(shown, metrics, seed, focus), os.path.join(directory, "figures"))
     numbers = table(metrics, list(first.truth), first.units)
     body = f"{sections}<section id=numbers><h2>Metrics</h2>{numbers}</section>"
     links += '<a href="#numbers">Metrics</a>'

@@ -14,6 +14,7 @@ from jaxunfold.report import (
     captions,
     correlations,
     diagnostics,
+    directions,
     headline,
     labels,
     migration,
@@ -67,6 +68,7 @@ def subsample(data: Compared) -> Compared:
         truth={name: x[:n] for name, x in data.truth.items()},
         draws={name: x[rows, :k] for name, x in data.draws.items()},
         reco={name: x[:n] for name, x in data.reco.items()},
+        smeared=data.smeared and {name: x[:n, :k] for name, x in data.smeared.items()},
         weight=data.weight[:n], draw_weight=kept * scale, truth_events=data.truth_events[:n],
         samples=data.samples[rows, :k], reco_events=cut(data.reco_events), mask=cut(data.mask),
     )  # fmt: skip
@@ -86,6 +88,8 @@ def plan(
         add("headline", "At a glance", captions.HEADLINE, headline.headline_figure, data, ranks)
     for name, panels in spectra.groups(data):
         add(name, spectra_heading(data, name), captions.SPECTRA, spectra.spectra_figure, data, panels)
+    if data.smeared:
+        add("directions", "Both directions", captions.DIRECTIONS, directions.directions_figure, data)
     if data.paired:
         add("posteriors", "Single events", captions.POSTERIORS, posteriors.posteriors_figure, focus or data)
         add("calibration", "Calibration", captions.CALIBRATION, calibration.curves_figure, data, ranks)

@@ -144,6 +144,8 @@ def test_compare(table_run, other_table_run, table_file, tmp_path, capsys):
     for metrics in found["runs"].values():
         check_metrics(metrics, ["a", "b", "c"])
     check_page(tmp_path)
+    made = {path.stem for path in (tmp_path / "figures").glob("*.png")}
+    assert {"posteriors", "calibration_curves", "calibration"} <= made
 
 
 def test_labels_tell_runs_apart():

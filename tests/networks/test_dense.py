@@ -38,6 +38,13 @@ def test_conditioner_starts_at_zero_and_sees_the_condition_through_its_context_a
     assert np.max(np.abs(a - b)) > 1e-3
 
 
+def test_conditioner_without_a_condition():
+    net = networks.conditioner(3, 0, 4, hidden=8, layers=2)
+    params = net.init(jax.random.key(0))
+    assert net.context(params, jnp.zeros(0)).shape == (8,)
+    assert networks.count(params) == (3 * 8 + 8) + (8 * 8 + 8) + (8 * 4 + 4)
+
+
 def test_conditioner_of_one_layer_by_hand():
     """relu(W x + V c + b) K + k with numbers."""
     net = networks.conditioner(1, 1, 1, hidden=1, layers=1)
