@@ -10,6 +10,9 @@ measured. ":table" takes any table file; ":smoke" shrinks either's networks, as 
 
 Backgrounds: append simulated background events with negative weights to the measured file. Efficiency and acceptance:
 ``pass_reco`` and ``pass_truth`` in the simulation's file.
+
+A minute on one CPU core. Expect that it stops at the first iteration, whose classifier tells held-out events apart no
+better than a coin (-2e-3 +- 1e-3 nats), and leaves the simulation as it is.
 """
 
 from ml_collections import ConfigDict

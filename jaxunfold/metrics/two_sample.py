@@ -102,7 +102,10 @@ def _hide(columns, mask):
 
 
 def one_draw(data: Compared, rng: np.random.Generator, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Indices (row, draw) into the samples of one draw for each of the events ``chosen``, by its weight."""
+    """Indices (row, draw) into the samples of one draw for each of the events ``chosen``, by its weight.
+
+    Of one sample for all events a draw is taken twice only where it weighs more than an event.
+    """
     u = rng.uniform(size=len(chosen))
     share = np.cumsum(np.abs(data.draw_weight), axis=1)
     if data.paired:
@@ -112,6 +115,7 @@ def one_draw(data: Compared, rng: np.random.Generator, chosen: np.ndarray) -> tu
         # one from each of n equal parts of the weight: a draw picked twice would be in both folds, and recognised
         u = (rng.permutation(len(chosen)) + u) / len(chosen)
         rows = np.zeros(len(chosen), dtype=int)
+        u = rng.permutation((np.arange(len(chosen)) + u[0]) / len(chosen))
         at = np.searchsorted(share[0], u * share[0, -1])
     return rows, np.minimum(at, share.shape[1] - 1)
 
@@ -166,4 +170,6 @@ def classifier_auc(data: Compared, with_reco: bool = True, max_events: int = MAX
             momenta_features(data, values, m, chosen, with_reco)
             for values, m in ((truth, masses), (drawn, drawn_masses))
         ]
-    return held_out_auc(*both, data.weight[chosen], seed, np.arange(len(chosen)) % 2)
+    # copies of a draw stay in one fold: a tree that has seen one would know the other
+    fold = np.arange(len(chosen)) if data.paired else at
+    return held_out_auc(*both, data.weight[chosen], seed, fold % 2)

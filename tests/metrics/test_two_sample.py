@@ -85,6 +85,23 @@ def test_one_sample_for_all_events_is_picked_from_without_repetition():
     assert not (np.diff(at) >= 0).all()
 
 
+def test_one_sample_for_all_events_from_the_same_truth_reads_one_half():
+    """600 events against a weighted sample of 800, a tenth of which carries half of the weight and is drawn often.
+
+    Copies of a draw in both folds would read 0.6 and more; 0.5 within 3 errors at these numbers.
+    """
+    rng = np.random.default_rng(6)
+    truth, sample = rng.normal(size=(600, 2)), rng.normal(size=(1, 800, 2))
+    weight = np.where(np.arange(800) < 80, 9.0, 1.0)[None]
+    data = compare(truth, sample, np.log(weight))
+    _, at = two_sample.one_draw(data, rng, np.arange(600))
+    times = np.bincount(at, minlength=800)
+    # each as often as its weight says, up to rounding
+    assert (np.abs(times - 600 * weight[0] / weight.sum()) < 1).all()
+    auc = two_sample.classifier_auc(data, False)
+    assert abs(auc.value - 0.5) < 3 * auc.error
+
+
 def test_particle_features_golden_values():
     p = np.array([[[5.0, 3.0, 4.0, 0.0], [13.0, 0.0, -5.0, 12.0]]])
     expected = [5, 0, 5, np.arcsinh(2.4), 0.6, 0.8, 0, -1]
