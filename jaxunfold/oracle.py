@@ -13,6 +13,7 @@ from jaxunfold.data.events import Events, read
 from jaxunfold.data.location import fingerprint, resolve
 from jaxunfold.errors import InputError
 from jaxunfold.evaluation import compared
+from jaxunfold.metrics.compared import momenta_observables
 from jaxunfold.metrics.two_sample import particle_features
 from jaxunfold.run import Run
 from jaxunfold.training.classifier import train_log_ratio
@@ -23,18 +24,26 @@ def log_weights(key, sim_truth, truth, sim_weight=None, weight=None, **options) 
     """Log-weights [n] of simulated truth that make it look like the data's truth.
 
     Args:
-      sim_truth, truth: [n, d] of a table and [m, d], or momenta [n, p, 4] and [m, p, 4].
+      sim_truth, truth: Columns that the classifier sees, [n, c] and [m, c], in any units.
       sim_weight, weight: [n] and [m], of any sign; None for one each.
       options: Of ``training.classifier.train_log_ratio``.
     """
-    rows = [x if x.ndim == 2 else particle_features(x) for x in (sim_truth, truth)]
-    center, scale = np.median(rows[0], axis=0), np.maximum(rows[0].std(axis=0), 1e-6)
-    x = np.arcsinh((np.concatenate(rows) - center) / scale).astype(np.float32)
+    center, scale = np.median(sim_truth, axis=0), np.maximum(sim_truth.std(axis=0), 1e-6)
+    x = np.arcsinh((np.concatenate([sim_truth, truth]) - center) / scale).astype(np.float32)
     n, m = len(sim_truth), len(truth)
     sim_weight, weight = (np.ones(k) if w is None else w for k, w in ((n, sim_weight), (m, weight)))
     of_data = np.concatenate([np.zeros(n), weight / np.mean(weight)]).astype(np.float32)
     of_sim = np.concatenate([sim_weight / np.mean(sim_weight), np.zeros(m)]).astype(np.float32)
     return np.asarray(train_log_ratio(key, x, of_data, of_sim, **options)(x[:n]))
+
+
+def columns(run: Run, truth: np.ndarray) -> np.ndarray:
+    """What the classifier sees of truth, [n, c]: a table as it is; of momenta every observable and all directions."""
+    if truth.ndim == 2:
+        return truth
+    seen = momenta_observables(truth, run.problem.truth_names, run.resonances)
+    directions = particle_features(truth)[:, 2 * truth.shape[1] :]
+    return np.column_stack([*seen.values(), directions])
 
 
 def training_events(run: Run) -> Events:
@@ -56,6 +65,13 @@ def oracle(run: Run, events: Events, seed: int = 0, **options):
         raise InputError(f"{events.path or 'events'}: the oracle expected truth, found none: it is no unfolding")
     events, sim = run.events(events), run.events(training_events(run))
     kept, inside = (part if part.pass_truth is None else part[part.pass_truth] for part in (events, sim))
-    log_w = log_weights(jax.random.key(seed), inside.truth, kept.truth, inside.weight, kept.weight, **options)
+    log_w = log_weights(
+        jax.random.key(seed),
+        columns(run, inside.truth),
+        columns(run, kept.truth),
+        inside.weight,
+        kept.weight,
+        **options,
+    )
     weight = None if inside.weight is None else inside.weight[None]
     return compared(run, events, Unfolded(inside.truth[None], log_w[None], weight=weight))
