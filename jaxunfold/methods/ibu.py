@@ -13,13 +13,13 @@ import numpy as np
 from jaxtyping import ArrayLike
 
 from jaxunfold.binned import bayes
-from jaxunfold.binned.response import bin_of, fill_response
+from jaxunfold.binned.response import Response, bin_of, fill_response
 from jaxunfold.binned.stopping import stop_by_correlation
 from jaxunfold.errors import InputError
 from jaxunfold.methods import simulation
 from jaxunfold.methods.simulation import Simulation
 from jaxunfold.training import feed
-from jaxunfold.types import Batch, Method, Spec, Unfolded
+from jaxunfold.types import Batch, Key, Method, Spec, Unfolded
 
 _compiled = jax.jit(bayes.unfold_with_covariance, static_argnames="num_iterations")
 
@@ -64,6 +64,39 @@ def unfold_histograms(
         data = jnp.asarray(np.asarray(data, np.float64))
         _refuse_values({}, signed={"data": data})
         return jax.tree.map(np.asarray, _many(response, prior, data, fakes, num_iterations))
+
+
+def response_covariance(
+    key: Key,
+    simulated: Response,
+    data: ArrayLike,
+    num_iterations: int,
+    *,
+    fakes: ArrayLike | None = None,
+    num_samples: int = 200,
+) -> np.ndarray:
+    """Covariance of the unfolded counts from the simulation's finite statistics, [k, n_truth, n_truth].
+
+    The data are unfolded with response matrices that the simulation allows, Eq. (1.37) with the integral over Lambda
+    done by sampling (arXiv:1010.0632, section 3); the prior stays.
+
+    Args:
+      key: A typed key. simulated: Unweighted events, see ``binned.response.fill_response``.
+      data: [n_reco]. num_iterations, fakes: As for ``unfold_histogram``. num_samples: How many matrices.
+    """
+    with jax.enable_x64(True):
+        arrays = _checked(simulated.matrix, simulated.truth, data, num_iterations, None, fakes)
+        _, prior, data, _, fakes = arrays
+        counts, missed = (jnp.asarray(a, jnp.float64) for a in (simulated.counts, simulated.missed))
+        return np.asarray(_sampled(key, counts, missed, prior, data, fakes, num_iterations, num_samples))
+
+
+@partial(jax.jit, static_argnums=(6, 7))
+def _sampled(key, counts, missed, prior, data, fakes, num_iterations, num_samples):
+    samples = bayes.sample_response(key, counts, missed, num_samples)
+    unfolded = jax.vmap(lambda r: bayes.unfold(r, prior, data, fakes, num_iterations))(samples)
+    off = unfolded - jnp.mean(unfolded, axis=0)
+    return jnp.einsum("ski,skj->kij", off, off) / (num_samples - 1)
 
 
 @partial(jax.jit, static_argnums=4)

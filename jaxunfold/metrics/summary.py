@@ -7,6 +7,7 @@ from jaxunfold.metrics.balance import momentum_balance
 from jaxunfold.metrics.compared import Compared
 from jaxunfold.metrics.masses import peak
 from jaxunfold.metrics.quantiles import median_and_width
+from jaxunfold.metrics.tarp import tarp_ranks
 from jaxunfold.metrics.two_sample import MAX_EVENTS, classifier_auc
 
 
@@ -72,6 +73,21 @@ def observable_metrics(data: Compared, name: str, truth_counts, draw_counts, see
     return {**values, "stat_error": errors}, rep
 
 
+def tarp_metrics(data: Compared, seed: int) -> dict:
+    """Distance of the TARP curve from the diagonal, in all observables together, and its bootstrap error.
+
+    The first 10,000 events and 100 draws; None for weighted draws, or one sample for all events.
+    """
+    if not data.paired or np.ptp(data.draw_weight, axis=1).max() > 0:
+        return {"tarp_max_deviation": None, "tarp_max_deviation_error": None}
+    truth = np.stack([values[:MAX_EVENTS] for values in data.truth.values()], axis=-1)
+    draws = np.stack([values[:MAX_EVENTS, :100] for values in data.draws.values()], axis=-1)
+    ranks, weight = tarp_ranks(np.random.default_rng([seed, 4]), truth, draws), data.weight[: len(truth)]
+    values, errors = rank_metrics(ranks, weight, bootstrap.multiplicities(len(truth), bootstrap.REPLICAS, seed))
+    name = "calibration_max_deviation"
+    return {"tarp_max_deviation": values[name], "tarp_max_deviation_error": errors[name]}
+
+
 def evaluate_metrics(
     data: Compared, *, seed: int = 0, replicas: int = bootstrap.REPLICAS, classifier_events: int = MAX_EVENTS
 ) -> dict:
@@ -112,6 +128,7 @@ def evaluate_metrics(
     out["classifier_auc"], out["classifier_auc_error"] = joint or (None, None)
     out["classifier_auc_marginal"], out["classifier_auc_marginal_error"] = marginal or (None, None)
     out["classifier_events"] = min(n, classifier_events)
+    out |= tarp_metrics(data, seed)
     out["masses"] = masses
     if not data.is_table:
         out["momentum_balance"] = float(momentum_balance(data.samples).max())

@@ -81,6 +81,7 @@ def test_one_weighted_sample_for_all_events(events):
     data = of_events((truth, shared, reco), log_weights=log_weights)
     out = evaluate_metrics(data, replicas=5, classifier_events=200)
     assert out["classifier_auc"] is None
+    assert out["tarp_max_deviation"] is None
     assert out["classifier_auc_marginal"] > 0
     assert out["observables"]["pt_q1"]["coverage_68"] is None
     alone = of_events((truth, shared[:, :100], reco))
@@ -101,6 +102,8 @@ def test_tables_are_compared_column_by_column():
     assert list(out["observables"]) == ["a", "b", "c"]
     assert out["masses"] == {}
     assert "momentum_balance" not in out
+    assert 0 < out["tarp_max_deviation"] < 1
+    assert out["tarp_max_deviation_error"] > 0
 
 
 def test_absent_measured_objects_are_nan(events):
