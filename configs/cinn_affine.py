@@ -15,6 +15,7 @@ from jaxunfold import config as configs
 def get_config(arg: str = "") -> ConfigDict:
     """The config; ":smoke" shrinks it to a minute."""
     config = configs.load(f"{Path(__file__).parent / 'cinn.py'}:{arg}" if arg else Path(__file__).parent / "cinn.py")
+    del config.tune  # its ranges are those of another model
     config.model.flow = {"layer": "affine", "blocks": 24, "clamp": 1.0, "hidden": 128, "layers": 2}
     if arg:
         config.model.flow.update({"blocks": 4, "hidden": 32})

@@ -16,6 +16,7 @@ from jaxunfold import config as configs
 def get_config(arg: str = "") -> ConfigDict:
     """The config; ":smoke" shrinks it to a minute."""
     config = configs.load(f"{Path(__file__).parent / 'cinn.py'}:{arg}" if arg else Path(__file__).parent / "cinn.py")
+    del config.tune  # its ranges are those of another model
     config.model.flow = {
         "layer": "autoregressive", "blocks": 5, "bins": 8, "bound": 5.0, "hidden": 128, "layers": 2,
     }  # fmt: skip

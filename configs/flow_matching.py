@@ -21,6 +21,7 @@ from jaxunfold import config as configs
 def get_config(arg: str = "") -> ConfigDict:
     """The config; ":smoke" shrinks it to a minute."""
     config = configs.load(f"{Path(__file__).parent / 'cinn.py'}:{arg}" if arg else Path(__file__).parent / "cinn.py")
+    del config.tune  # its ranges are those of another model
     config.method = "flow_matching"
     config.model = {
         "velocity": {"kind": "mlp", "hidden": 256, "layers": 5, "residual": True, "frequencies": 6},

@@ -24,6 +24,7 @@ def get_config(arg: str = "") -> ConfigDict:
         raise ValueError(f"expected nothing, 'smoke', 'table' or 'table-smoke', found {arg!r}")
     smoke = ":smoke" if arg.endswith("smoke") else ""
     config = configs.load(str(HERE / ("table.py" if arg.startswith("table") else "cinn.py")) + smoke)
+    del config.tune  # its ranges are those of another model
     config.model = {
         "base": config.method,
         "base_model": config.model.to_dict(),
