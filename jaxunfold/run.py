@@ -226,7 +226,7 @@ class Run:
         Args:
           truth: [n, n_truth, 4] in GeV, or [n, d] for a table. reco: See ``events``.
         Returns: [n].
-        Raises: InputError if the method has no explicit density or the numbers of events differ.
+        Raises: InputError if the method has no explicit density, the numbers of events differ, or a density is NaN.
         """
         if self.method.log_prob is None:
             raise InputError(f"log_prob: the method {self.config.method!r} has no explicit density")
@@ -239,7 +239,10 @@ class Run:
         for start in range(0, n, size):
             part = jax.tree.map(lambda a, s=start: _padded(a[s : s + size], size), (truth, encoded))
             out.append(np.asarray(self._log_prob(self.state, *part))[: n - start])
-        return np.concatenate(out)
+        out = np.concatenate(out)
+        if (bad := np.isnan(out)).any():
+            raise InputError(f"event {int(np.argmax(bad))}: expected a density, found NaN")
+        return out
 
     def posterior(self, reco: Any) -> Posterior:
         """The posteriors of events as one distrax distribution of batch shape (n,), in physical units.

@@ -229,6 +229,10 @@ def test_measured_events_that_are_refused(table_run, reco, message):
 def test_other_refusals(table_run, momenta_run, table_events):
     with pytest.raises(InputError, match="log_prob: expected truth of 5 events as reco, found 4"):
         table_run.log_prob(table_events.truth[:4], table_events[:5])
+    broken = np.array(table_events.truth[:5])
+    broken[3] = np.nan
+    with pytest.raises(InputError, match="event 3: expected a density, found NaN"):
+        table_run.log_prob(broken, table_events[:5])
     with pytest.raises(InputError, match="expected a path or Events, found an array"):
         momenta_run.unfold(jax.random.key(0), np.zeros((2, 4, 4)))
     with pytest.raises(InputError, match="num_draws: expected at least 1, found 0"):
