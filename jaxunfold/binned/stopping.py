@@ -25,8 +25,18 @@ def global_correlation(covariance: np.ndarray) -> np.ndarray:
 
 
 def stop_by_correlation(covariance: np.ndarray) -> int:
-    """The iteration of the smallest average global correlation; covariance [k, n_truth, n_truth]."""
-    return int(np.argmin(global_correlation(covariance))) + 1
+    """The iteration of the smallest average global correlation; covariance [k, n_truth, n_truth].
+
+    Raises: InputError if it still falls at the last iteration: its minimum, if it has one, lies beyond.
+    """
+    values = global_correlation(covariance)
+    stop = int(np.argmin(values))
+    if 0 < stop == len(values) - 1:
+        raise InputError(
+            f"num_iterations: expected a minimum of the average global correlation within {len(values)}, found it "
+            "falling to the end: do more, or choose a number"
+        )
+    return stop + 1
 
 
 def stop_by_change(counts: np.ndarray, covariance: np.ndarray, fraction: float = 0.1) -> int:

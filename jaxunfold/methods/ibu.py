@@ -162,13 +162,14 @@ def build(
     """IBU as a method: simulated truth, weighted by unfolded over simulated counts in bins of one quantity.
 
     All else keeps the simulation's shape given that quantity. At reco level it is binned in its best quadratic
-    prediction from the features, and both binnings hold equally many simulated events a bin.
+    prediction from the features, and both binnings hold equally many simulated events a bin. Of the data in a reco
+    bin, the fraction that is fakes in the simulation is taken away, and their errors with it.
 
     Args:
       spec: The problem. optimizer: Not used.
       column: A coordinate or observable; "" for the first coordinate.
       bins, reco_bins: Of truth and reco; reco_bins at least as many. iterations: 0 lets the smallest average global
-        correlation within 20 decide.
+        correlation within 20 decide; ``unfold`` says so if it lies beyond.
     Raises: InputError for an option out of range or coordinates relative to the measured event.
     """
     simulation.refuse_relative(spec, "ibu")
@@ -197,9 +198,11 @@ def build(
         response = fill_response(truth[:, 0], seen, edges, reco_edges, sim.weight, sim.pass_truth, sim.pass_reco)
         where = bin_of(data, reco_edges)
         counts, variance = (np.bincount(where, w, len(reco_edges) - 1) for w in (weight, weight**2))
+        # scaled, and not given as ``fakes``, which hold no fluctuation of the data
+        signal = 1 - response.fake_fraction
         unfolded = unfold_histogram(
-            response.matrix, response.truth, counts, iterations or 20,
-            covariance=np.maximum(variance, 1e-9), fakes=response.fake_fraction * np.maximum(counts, 0),
+            response.matrix, response.truth, signal * counts, iterations or 20,
+            covariance=signal**2 * np.maximum(variance, 1e-9),
         )  # fmt: skip
         chosen = iterations or stop_by_correlation(unfolded.covariance)
         result = unfolded.counts[chosen - 1]

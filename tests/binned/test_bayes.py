@@ -30,6 +30,8 @@ def test_global_correlation_of_two_bins_is_their_correlation():
     covariance = np.array([[[4.0, 0.6], [0.6, 1.0]], [[4.0, -1.6], [-1.6, 1.0]]])
     np.testing.assert_allclose(stopping.global_correlation(covariance), [0.3, 0.8], rtol=1e-12)
     assert stopping.stop_by_correlation(covariance) == 1
+    with pytest.raises(InputError, match="minimum of the average global correlation within 2, found it falling"):
+        stopping.stop_by_correlation(covariance[::-1])
 
 
 def test_stopping_by_change():

@@ -176,6 +176,21 @@ def test_as_a_method_it_reweights_simulated_truth():
     np.testing.assert_allclose(np.sum(unfolded.info["counts"]), 40000 / 0.67, rtol=0.02)
 
 
+def test_errors_of_the_method_shrink_with_the_fakes():
+    """Half of the simulated and measured events are fakes, in every bin. Efficiency one keeps the yield, so that the
+    sum over bins is sum_i (1 - f_i) d_i, whose variance is sum_i (1 - f_i)^2 d_i = N / 4 of N Poisson events. The
+    fractions of 1,000 events a bin are known to 3 per cent, their average to 0.5."""
+    rng = np.random.default_rng(0)
+    truth = rng.normal(0, 1, (20000, 1)).astype(np.float32)
+    inside = np.arange(20000) % 2 == 0
+    method = ibu.build(Spec(1, 1, ("a",)), bins=10, reco_bins=20, iterations=3)
+    state = method.init(jax.random.key(0), Batch(truth, Reco(truth), np.ones(20000, np.float32), inside, None))
+    data = rng.normal(0, 1, (8000, 1)).astype(np.float32)
+    info = method.unfold(jax.random.key(0), state, Reco(data), 1).info
+    np.testing.assert_allclose(np.sum(info["counts"]), 4000, rtol=0.025)
+    np.testing.assert_allclose(np.sum(info["covariance"]), 2000, rtol=0.05)
+
+
 def test_method_refusals():
     with pytest.raises(InputError, match="ibu sees no single measured event"):
         ibu.build(Spec(1, 1, ("a",), relative=True))

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.stats import kstest
+from scipy.stats import betabinom, kstest
 
 from jaxunfold.metrics.calibration import randomised_ranks
 from jaxunfold.metrics.tarp import tarp_ranks
@@ -38,3 +38,28 @@ def test_ranks_of_single_observables_do_not_see_the_wrong_correlation():
     for i in range(2):
         ranks = randomised_ranks(np.random.default_rng(2), truth[:, i], draws[..., i])
         assert kstest(ranks, "uniform").statistic < 0.034
+
+
+@pytest.mark.parametrize("stretch", [0.7, 1.0, 1.4])
+def test_widths_off_by_a_factor_in_closed_form(stretch):
+    """Two unit normals around the measured mean, the point in it, draws wider by s. r^2 / 2 is exponential, so that
+    a draw is farther than the truth with probability exp(-r^2 / 2 s^2), which is Beta(s^2, 1) distributed, and the
+    number of farther draws beta-binomial: exact at any number of draws, so the bound is that of the right posterior.
+    """
+    rng = np.random.default_rng(3)
+    mean = rng.normal(0, 2, (EVENTS, 2))
+    truth = mean + rng.normal(size=(EVENTS, 2))
+    draws = mean[:, None] + stretch * rng.normal(size=(EVENTS, DRAWS, 2))
+    ranks = tarp_ranks(rng, truth, draws, mean)
+    expected = betabinom(DRAWS, stretch**2, 1).cdf(np.arange(-1, DRAWS + 1))
+    knots = np.arange(DRAWS + 2) / (DRAWS + 1)
+    assert kstest(1 - ranks, lambda u: np.interp(u, knots, expected)).statistic < 0.034
+
+
+def test_only_points_that_depend_on_the_measurement_see_the_prior():
+    """Truth N(0, 1) measured with noise 1 and draws from the prior, which ignores the measurement."""
+    rng = np.random.default_rng(4)
+    truth, draws = rng.normal(size=(EVENTS, 1)), rng.normal(size=(EVENTS, DRAWS, 1))
+    measured = truth + rng.normal(size=(EVENTS, 1))
+    assert kstest(tarp_ranks(rng, truth, draws), "uniform").statistic < 0.034
+    assert kstest(tarp_ranks(rng, truth, draws, measured), "uniform").statistic > 0.1
