@@ -4,9 +4,10 @@
     python -m jaxunfold.unfold --workdir runs/iterated --data FILE --out FILE
     python -m jaxunfold.train --config configs/iterated.py:table --data FILE
 
-Trains as configs/cinn.py does and keeps the simulation; a measured sample is unfolded as a whole, with two more
-trainings of a few epochs on the reweighted simulation. Training takes as long as that of configs/cinn.py, each
-further iteration a fifth of it. ":table" takes any table file; ":smoke" and ":table-smoke" shrink them.
+Trains as configs/cinn.py does and keeps the simulation; a measured sample is unfolded as a whole, with up to two more
+trainings of 300 steps on the reweighted simulation. Training took seven minutes on one of two busy CPU cores; each
+further iteration draws four times from every event, trains a classifier for ten epochs and the network on.
+":table" takes any table file; ":smoke" and ":table-smoke" shrink them.
 """
 
 from pathlib import Path
