@@ -21,6 +21,9 @@ from jaxunfold.methods.simulation import Simulation
 from jaxunfold.training import feed
 from jaxunfold.types import Batch, Key, Method, Spec, Unfolded
 
+EMPTY = 1e-20
+"""Share of a truth bin that is empty after unfolding, for a logarithm that is finite."""
+
 _compiled = jax.jit(bayes.unfold_with_covariance, static_argnames="num_iterations")
 
 
@@ -206,9 +209,11 @@ def build(
         )  # fmt: skip
         chosen = iterations or stop_by_correlation(unfolded.covariance)
         result = unfolded.counts[chosen - 1]
-        if not (result > 0).all():
-            raise InputError(f"bins: expected counts in every truth bin, found {result.min():g}: use fewer")
-        ratio = np.log(result / result.sum()) - np.log(response.truth / response.truth.sum())
+        if (result < 0).any() or not result.sum() > 0:
+            raise InputError(f"bins: expected no negative counts in a truth bin, found {result.min():g}: use fewer")
+        # a bin that no measured event can come from: its events stay, with a weight of nothing
+        shares = np.maximum(result / result.sum(), EMPTY)
+        ratio = np.log(shares) - np.log(response.truth / response.truth.sum())
         info = {"edges": edges, "counts": result, "covariance": unfolded.covariance[chosen - 1], "chosen": chosen}
         return simulation.reweighted(state.sim, ratio[bin_of(truth[:, 0], edges)], info)
 

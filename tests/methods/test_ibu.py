@@ -191,6 +191,18 @@ def test_errors_of_the_method_shrink_with_the_fakes():
     np.testing.assert_allclose(np.sum(info["covariance"]), 2000, rtol=0.05)
 
 
+def test_a_bin_without_data_gets_no_weight():
+    """Data above 1 and no smearing: nothing comes from below, and log-weights stay finite."""
+    truth = np.random.default_rng(0).uniform(0, 2, (4000, 1)).astype(np.float32)
+    method = ibu.build(Spec(1, 1, ("a",)), bins=4, reco_bins=4, iterations=3)
+    state = method.init(jax.random.key(0), Batch(truth, Reco(truth), np.ones(4000, np.float32)))
+    log_weights = np.asarray(
+        method.unfold(jax.random.key(0), state, Reco(truth[truth[:, 0] > 1.1]), 1).log_weights[0]
+    )
+    assert np.isfinite(log_weights).all()
+    assert np.exp(log_weights)[truth[:, 0] < 0.8].sum() < 1e-9
+
+
 def test_method_refusals():
     with pytest.raises(InputError, match="ibu sees no single measured event"):
         ibu.build(Spec(1, 1, ("a",), relative=True))
