@@ -17,6 +17,7 @@ import numpy as np
 import jaxunfold
 from jaxunfold import cli
 from jaxunfold.data import splits
+from jaxunfold.data.columns import selected
 from jaxunfold.data.events import Events, read
 from jaxunfold.data.location import fingerprint, resolve
 from jaxunfold.errors import InputError
@@ -40,12 +41,14 @@ def unseen_rows(run: Run, path: str, num_events: int) -> np.ndarray:
 
 
 def held_out(runs: Sequence[Run], path: str, events: Events) -> Events:
-    """The events of a file that none of the runs was trained on.
+    """The events of a file that none of the runs was trained on, of the kind that each was trained for.
 
     Raises: InputError if there are fewer than two.
     """
     rows = np.arange(len(events))
     for run in runs:
+        if cuts := run.config.data.get("select"):
+            rows = rows[selected(events, cuts)[rows]]
         rows = np.intersect1d(rows, unseen_rows(run, path, len(events)))
     if len(rows) < 2:
         raise InputError(f"{path}: expected at least 2 events that were not trained on, found {len(rows)}")

@@ -16,6 +16,7 @@ from jaxunfold.errors import InputError
 from jaxunfold.metrics import covariance
 from jaxunfold.metrics.compared import Compared, compare, with_smeared
 from jaxunfold.metrics.distances import histogram_edges
+from jaxunfold.metrics.groups import group_metrics, split_by
 from jaxunfold.metrics.summary import evaluate_metrics
 from jaxunfold.networks import count
 from jaxunfold.report.page import write_report
@@ -148,6 +149,9 @@ def evaluate(
             for part, runs in varied.items()
         }  # fmt: skip
         metrics["covariance"] = covariances(data, others, unfolded.member)
+    members = members_of(run, events) if data.paired else {}
+    if members:
+        metrics["groups"] = group_metrics(data, members, seed=seed)
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=2))
     note("drawing figures")
     focus = first_events(run, events, unfolded, num_draws, seed + 1) if data.paired else None
@@ -160,6 +164,7 @@ def evaluate(
         history=history,
         seed=seed,
         focus=focus,
+        members=members,
     )
     return metrics
 
@@ -196,6 +201,13 @@ def covariances(data: Compared, varied: dict[str, Sequence[Compared]], member: n
             )
         out[name] = covariance.combine(parts, edges) | {"spectrum": nominal.tolist()}
     return out
+
+
+def members_of(run: Run, events: Events) -> dict[str, np.ndarray]:
+    """The classes of events that the config asks to look at: {label: which events}, without the empty ones."""
+    groups = run.config.evaluation.get("groups") or {}
+    columns = {} if events.extra is None else dict(zip(events.extra_names, events.extra.T))
+    return {label: rows for label, rows in split_by(columns, dict(groups)).items() if rows.sum() >= 2}
 
 
 def headline(metrics: dict) -> dict[str, str]:

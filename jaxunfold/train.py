@@ -17,6 +17,7 @@ from jaxunfold import config as configs
 from jaxunfold import problem as problems
 from jaxunfold import run as runs
 from jaxunfold.data import batches, mirror, preprocess, splits
+from jaxunfold.data.columns import selected
 from jaxunfold.data.events import Events, accepted, read, require_trainable, scan
 from jaxunfold.data.location import fingerprint, resolve
 from jaxunfold.errors import InputError
@@ -32,7 +33,14 @@ def read_parts(path: str, data: dict) -> tuple[splits.Split, bool, Events, Event
         events = read(path, require_truth=True)
         require_trainable(events)
         parts = splits.split(len(events), data["valid"], data["test"], data["split_seed"])
+        if cuts := data.get("select"):
+            # the same rows are test events of every selection
+            keep = selected(events, cuts)
+            parts = splits.Split(*(rows[keep[rows]] for rows in parts))
+            require_trainable(events[parts.train])
         return parts, False, events[parts.train], events[parts.valid], events[parts.test]
+    if data.get("select"):
+        raise InputError(f"{path}: data.select expected a file of at most data.resident_bytes, found a larger one")
     header = scan(path, require_truth=True)
     parts = splits.split(header.num_events, data["valid"], data["test"], data["split_seed"])
     rows = (parts.train[: data["fit_events"]], parts.valid, parts.test)

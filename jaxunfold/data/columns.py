@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -48,6 +48,23 @@ def match_columns(
         pick = _find(path, "reco/extra", events.extra_names, extra_names)
         changes |= {"extra": _take(events.extra, pick), "extra_names": tuple(extra_names)}
     return dataclasses.replace(events, **changes)
+
+
+def selected(events: Events, cuts: Mapping[str, Sequence]) -> np.ndarray:
+    """Which events pass cuts on extra columns, [n]: {"n_jets": (2, 2)} keeps two jets, (4, None) four or more.
+
+    Args:
+      cuts: Smallest and largest value of each column, both included; None is no limit.
+    Raises: InputError that names the column which is missing, or the cut which is not two numbers in order.
+    """
+    path, keep = events.path or "events", np.ones(len(events), bool)
+    for name, cut in cuts.items():
+        if len(tuple(cut)) != 2 or (None not in tuple(cut) and cut[0] > cut[1]):
+            raise InputError(f"data.select.{name}: expected (smallest, largest) or None for no limit, found {cut!r}")
+        values = events.extra[:, _find(path, "reco/extra", events.extra_names, (name,))[0]]
+        low, high = (np.inf * sign if limit is None else limit for limit, sign in zip(cut, (-1, 1)))
+        keep &= (values >= low) & (values <= high)
+    return keep
 
 
 def _match_objects(path: str, events: Events, wanted: tuple[str, ...]) -> dict:

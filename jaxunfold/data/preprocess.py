@@ -33,7 +33,7 @@ class Pipeline(NamedTuple):
 
     relative: whether each coordinate is taken relative to the measured event, [d].
     reference: "measured", the same coordinate of the measured event, or "fit", a kinematic fit to it.
-    scaling: a key of ``SCALINGS``.
+    scaling: a key of ``SCALINGS``. num_truth: number of truth particles or columns.
     measure: (resolution, reco, mask, extra) -> features, objects and anchor of many events, compiled once.
     """
 
@@ -42,6 +42,7 @@ class Pipeline(NamedTuple):
     relative: np.ndarray
     reference: str
     scaling: str
+    num_truth: int
     measure: Callable | None = None
 
 
@@ -87,7 +88,9 @@ def build_pipeline(
     if reference == "fit" and (coords.matched is None or not chosen):
         raise InputError("reference: 'fit' needs relative coordinates along a decay tree or momenta")
     feats = build_features(labels=reco_names, extra=extra_names, **features)
-    pipeline = Pipeline(coords, feats, np.array([n in chosen for n in coords.names]), reference, scaling)
+    pipeline = Pipeline(
+        coords, feats, np.array([n in chosen for n in coords.names]), reference, scaling, len(truth_names)
+    )
     # the kinematic fit takes seconds to compile, so that fitting and encoding share one program
     measure = jax.jit(jax.vmap(partial(_raw, pipeline), in_axes=(None, 0, 0, 0)))
     return pipeline._replace(measure=measure)
@@ -97,7 +100,7 @@ def feature_names(p: Pipeline) -> tuple[str, ...]:
     """Names of the network's inputs, [r]."""
     pulls = 0
     if p.reference == "fit":
-        pulls = 3 * len(p.coordinates.matched)
+        pulls = 3 * p.num_truth
     return p.features.names + tuple(f"pull_{i}" for i in range(pulls))
 
 
@@ -133,7 +136,7 @@ def _anchor(p: Pipeline, resolution: kf.Resolution | None, reco: Array) -> tuple
     start = coords.measure(reco)
     if p.reference == "measured":
         return Anchor(jnp.where(p.relative, start, 0.0)), jnp.zeros(0)
-    result = kf.kinematic_fit(coords.decode, start, kf.measured(reco[coords.matched]), resolution)
+    result = kf.kinematic_fit(coords.decode, start, kf.measured(coords.matched(reco)), resolution)
     return Anchor(result.x, kf.whitening(result.curvature, p.relative)), result.pulls
 
 
@@ -171,7 +174,7 @@ def fit_resolution(p: Pipeline, events: Events) -> kf.Resolution | None:
         return None
 
     def one(truth, reco):
-        seen = kf.measured(reco[p.coordinates.matched])
+        seen = kf.measured(p.coordinates.matched(reco))
         return kf.difference(seen, kf.measured(truth)), p.coordinates.encode(truth)[0]
 
     reco, _, _ = _arrays(events)

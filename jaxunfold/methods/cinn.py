@@ -15,8 +15,14 @@ from jaxunfold.bijections.flows import build_flow
 from jaxunfold.errors import InputError
 from jaxunfold.losses.likelihood import gaussian_prior, negative_log_likelihood, standard_normal_log_prob
 from jaxunfold.losses.mmd import mmd_of_observables
+from jaxunfold.training.autoencoder import autoencoder
 from jaxunfold.training.descent import State, descent
 from jaxunfold.types import Batch, Method, Spec, Unfolded
+
+
+def mmd_weight_at(step, start: float, growth: float = 1.0, every: int = 1):
+    """lambda_MMD after so many steps, start * growth^(step // every): the last lines of thesis Table 2.3."""
+    return start * growth ** (jnp.asarray(step) // every).astype(jnp.float32)
 
 
 def build(
@@ -31,6 +37,9 @@ def build(
     mmd_weight: float = 0.0,
     mmd_observables: Sequence[str] = (),
     mmd_widths: Sequence[float] = (2.0, 8.0, 25.0, 67.0),
+    mmd_growth: float = 1.0,
+    mmd_growth_steps: int = 1,
+    pretrain: Mapping | None = None,
 ) -> Method:
     """A conditional flow as a method.
 
@@ -43,7 +52,10 @@ def build(
       ema: Decay of the running mean of the weights; 0 keeps the last weights.
       mmd_weight: lambda_MMD, weight of the MMD term; 0 leaves it out.
       mmd_observables: Observables it compares. mmd_widths: Breit-Wigner kernel widths, in their units.
-    Raises: InputError if an observable is not one of the problem's.
+      mmd_growth, mmd_growth_steps: lambda_MMD is multiplied by the first each time so many steps are done.
+      pretrain: Options of ``training.autoencoder.autoencoder`` and ``epochs``: the condition network is first trained
+        as half of an autoencoder, a stage of its own, and goes on from there; None leaves it out.
+    Raises: InputError if an observable is not one of the problem's, or an option is out of range.
     """
     encoder = networks.build_encoder(spec, activation=activation, **condition)
     bijection = build_flow(spec.dim, encoder.size, **{"activation": activation, **flow})
@@ -52,6 +64,15 @@ def build(
             f"model.flow: expected a layer with an inverse, which draws need, found {flow['layer']!r} "
             "with constrained=False"
         )
+    if mmd_growth <= 0 or mmd_growth_steps < 1:
+        found = f"{mmd_growth} every {mmd_growth_steps}"
+        raise InputError(f"model.mmd_growth: expected a factor > 0 every 1 or more steps, found {found}")
+    first_stage = None
+    if pretrain:
+        pretrain_epochs, options = pretrain["epochs"], {k: v for k, v in pretrain.items() if k != "epochs"}
+        if pretrain_epochs < 1:
+            raise InputError(f"model.pretrain.epochs: expected at least 1, found {pretrain_epochs}")
+        first_stage = autoencoder(encoder, spec, activation=activation, **options)
     if mmd_weight and not mmd_observables:
         raise InputError("model.mmd_observables: expected at least one observable with mmd_weight > 0, found none")
 
@@ -80,23 +101,35 @@ def build(
         ours, truth = spec.observables(unfolded, batch.reco), spec.observables(batch.truth, batch.reco)
         return mmd_of_observables(ours, truth, mmd_observables, mmd_widths, batch.weight)
 
-    def terms(params, batch: Batch, key):
+    def terms(params, batch: Batch, key, done):
         each = jax.vmap(partial(nll, params))(batch.truth, batch.reco)
         out = {"nll": jnp.mean(batch.weight * each)}
         if weight_decay:
             out["prior"] = weight_decay * gaussian_prior(params)
         if mmd_weight:
-            out["mmd"] = mmd_weight * mmd(params, key, batch)
+            out["mmd"] = mmd_weight_at(done, mmd_weight, mmd_growth, mmd_growth_steps) * mmd(params, key, batch)
         return sum(out.values()), out
 
-    init, step = descent(start, terms, optimizer, ema)
+    init, step = descent(start, terms, optimizer, ema, scheduled=True)
 
     def evaluate(state: State, batch: Batch, key):
         each = jax.vmap(partial(nll, state.ema))(batch.truth, batch.reco)
         return {"loss": jnp.mean(batch.weight * each)}
 
     def fit(key, loop):
-        return loop("cinn", init, step, evaluate)
+        if first_stage is None:
+            return loop("cinn", init, step, evaluate)
+        encoded = loop("autoencoder", *first_stage, epochs=pretrain_epochs).params["encoder"]
+
+        def init_from(key, batch):
+            state = init(key, batch)
+            # each its own copy: a donated buffer must not appear twice
+            params, mean = (
+                {**tree, "condition": jax.tree.map(jnp.copy, encoded)} for tree in (state.params, state.ema)
+            )
+            return state._replace(params=params, ema=mean)
+
+        return loop("cinn", init_from, step, evaluate)
 
     def unfold(key, state: State, reco, num_draws: int) -> Unfolded:
         def one(key, reco):

@@ -132,13 +132,16 @@ def held_out_auc(positive: np.ndarray, negative: np.ndarray, weight: np.ndarray,
     for held in (0, 1):
         fit, test = fold != held, fold == held
         x = np.concatenate([positive[fit], negative[fit]])
+        # an object that no event has, such as the fourth jet among events with three, tells nothing apart
+        shown = ~np.isnan(x).all(axis=0)
+        x = x[:, shown]
         y = np.repeat([1, 0], fit.sum())
         w = np.tile(np.maximum(weight[fit], 0.0), 2)
         model = HistGradientBoostingClassifier(random_state=seed, early_stopping=False)
         # more threads than free cores make the trees many times slower, and one is fast enough
         with threadpool_limits(1, user_api="openmp"):
             model.fit(x, y, sample_weight=w)
-        scores = [model.decision_function(z[test]).astype(np.float64) for z in (positive, negative)]
+        scores = [model.decision_function(z[test][:, shown]).astype(np.float64) for z in (positive, negative)]
         results.append(paired_auc(*scores, weight[test]))
     value = np.mean([r.value for r in results])
     return Auc(float(value), float(0.5 * np.hypot(*[r.error for r in results])))

@@ -54,7 +54,9 @@ class _SetEncoder(nn.Module):
         seen = jnp.concatenate([jnp.ones(1, bool), mask])[None, None, :]
         for _ in range(self.layers):
             tokens = _Block(self.heads, self.widening, self.activation)(tokens, seen)
-        return nn.Dense(self.outputs)(act(nn.LayerNorm()(tokens[0])))
+        # what the event's token has gathered, and its own features once more, which need no attention
+        read = jnp.concatenate([nn.LayerNorm()(tokens[0]), event])
+        return nn.Dense(self.outputs)(act(nn.Dense(4 * self.units)(read)))
 
 
 def set_encoder(

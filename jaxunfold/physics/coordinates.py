@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import jax.numpy as jnp
-from jaxtyping import Array
 
 from jaxunfold.errors import InputError
 from jaxunfold.physics import resonance
+from jaxunfold.physics.pairing import check_among, closest_pair
 from jaxunfold.physics.tree import build_tree
 
 
@@ -22,7 +22,7 @@ class Coordinates(NamedTuple):
     encode: truth -> (x [d], log|dx/dtruth|). decode: x [d] -> truth.
     measure: reco -> the same coordinates of the measured event [d], or None where there is no such thing.
     measure_of: what the density of ``log_prob`` is with respect to, in words.
-    matched: position of the reco object that measures each truth particle, [p]; None for tables.
+    matched: reco -> the momenta that measure each truth particle, [p, 4]; None for tables.
     """
 
     names: tuple[str, ...]
@@ -31,7 +31,7 @@ class Coordinates(NamedTuple):
     decode: Callable
     measure: Callable | None
     measure_of: str
-    matched: Array | None = None
+    matched: Callable | None = None
 
 
 def momenta(labels: Sequence[str], reco_labels: Sequence[str], masses: Mapping[str, float] | None = None, reco=None):
@@ -48,7 +48,7 @@ def momenta(labels: Sequence[str], reco_labels: Sequence[str], masses: Mapping[s
         return jnp.concatenate([energy[:, None], three], axis=-1)
 
     def measure(p):
-        return p[take, 1:].reshape(-1)
+        return take(p)[:, 1:].reshape(-1)
 
     names = tuple(f"{c}_{label}" for label in labels for c in ("px", "py", "pz"))
     words = "the three-momenta of all truth particles, GeV^-3 each"
@@ -57,21 +57,25 @@ def momenta(labels: Sequence[str], reco_labels: Sequence[str], masses: Mapping[s
 
 def along_tree(
     labels: Sequence[str], reco_labels: Sequence[str], resonances, decays=None, masses=None, recoil=None,
-    total="zero", reco=None,
+    total="zero", reco=None, closest=None,
 ):  # fmt: skip
     """Coordinates along a decay tree: see ``physics.resonance`` and ``physics.tree.build_tree``.
 
     reco: {truth leaf: reco object} for the measured coordinates; the same position where absent.
+    closest: {resonance: {"among": reco objects, "mass": GeV}}: its two leaves are measured by the pair among these
+      that is closest to the mass, the one with more pT first; as radiation may add objects to those of the decay.
     """
     tree = build_tree(labels, resonances, decays, masses, recoil, total)
     take = _reco_index(labels, reco_labels, reco)
+    for name, choice in (closest or {}).items():
+        take = _take_closest(take, tree, reco_labels, name, **choice)
     names = resonance.coordinate_names(tree)
     words = "the three-momenta of all truth particles, GeV^-3 each"
     if recoil and total == "zero":
         words += f", without px and py of {tree.leaves(recoil)[-1]}, which momentum conservation fixes"
 
     def measure(p):
-        return resonance.encode(tree, p[take])[0]
+        return resonance.encode(tree, take(p))[0]
 
     return Coordinates(
         names,
@@ -125,7 +129,7 @@ def build_coordinates(kind: str, labels: Sequence[str], reco_labels: Sequence[st
 
 
 def _reco_index(labels, reco_labels, reco):
-    """Position of the reco object that measures each truth leaf."""
+    """reco -> the momenta of the objects that measure each truth leaf, [p, 4]."""
     reco = dict(reco or {})
     for label, target in reco.items():
         if label not in labels or target not in reco_labels:
@@ -138,4 +142,15 @@ def _reco_index(labels, reco_labels, reco):
             f"coordinates.reco: expected a reco object for each of {tuple(labels)}, found {tuple(reco_labels)}"
         )
     positions = [list(reco_labels).index(reco[label]) if label in reco else i for i, label in enumerate(labels)]
-    return jnp.asarray(positions)
+    chosen = jnp.asarray(positions)
+    return lambda p: p[chosen]
+
+
+def _take_closest(take, tree, reco_labels, name, among, mass):
+    """``take`` with the leaves of one resonance replaced by the pair closest to its mass."""
+    leaves = tree.resonances.get(name, ())
+    if not leaves or any(leaf not in tree.labels for leaf in leaves):
+        raise InputError(f"coordinates.closest: expected a resonance of two leaves, found {name!r}")
+    places = jnp.asarray([tree.labels.index(leaf) for leaf in leaves])
+    positions = check_among(f"coordinates.closest.{name}.among", among, reco_labels)
+    return lambda p: take(p).at[places].set(closest_pair(p, positions, mass))

@@ -15,6 +15,10 @@ from jaxtyping import Array, Float
 from jaxunfold.errors import InputError
 from jaxunfold.physics import fourvectors as fv
 from jaxunfold.physics.observables import pair_mass
+from jaxunfold.physics.pairing import check_among, closest_pair
+
+UNIT_X, UNIT_Y = np.array([1.0, 1.0, 0.0, 0.0], np.float32), np.array([1.0, 0.0, 1.0, 0.0], np.float32)
+"""Harmless momenta in the place of absent ones."""
 
 
 class Features(NamedTuple):
@@ -60,28 +64,48 @@ def four_momenta(labels: Sequence[str], extra: Sequence[str] = ()) -> Features:
     return Features(names, apply, object_names, objects, restore=restore)
 
 
+EACH = ("log_pt", "eta", "cos_phi", "sin_phi", "relative_mass")
+SYSTEM = ("log_m", "log_pt", "y", "cos_phi", "sin_phi")
+
+
 def kinematics(
-    labels: Sequence[str], extra: Sequence[str] = (), axis: Sequence[str] = (), pairs: Mapping | None = None
+    labels: Sequence[str],
+    extra: Sequence[str] = (),
+    axis: Sequence[str] = (),
+    pairs: Mapping | None = None,
+    closest: Mapping | None = None,
+    sums: Mapping | None = None,
+    slots: bool = True,
 ) -> Features:
     """log pT, eta, azimuth and relative mass of each object, azimuths relative to the sum of some of them.
 
-    Detectors are symmetric about the beam, so the overall azimuth carries nothing; what is left is invariant.
+    Detectors are symmetric about the beam, so the overall azimuth carries nothing; what is left is invariant. Extra
+    columns named ..._px and ..._py are components along and across the origin of the azimuths.
 
     Args:
       labels: Reco objects. extra: Names of the extra columns.
       axis: Objects whose summed azimuth is the origin; all where empty.
-      pairs: {name: (object, object)}, pairs whose log mass, log pT and rapidity are shown as well.
+      pairs: {name: (object, object)}, pairs whose log mass, log pT, rapidity and azimuth are shown as well.
+      closest: {name: {"among": objects, "mass": GeV}}, the same of the pair closest to a mass, whatever their order.
+      sums: {name: objects}, the same of the sum of those that are present.
+      slots: Show each object by itself; without, the vector does not depend on the order of the objects.
     """
     labels = tuple(labels)
-    for label in (*axis, *(x for pair in (pairs or {}).values() for x in pair)):
+    pairs, sums, closest = dict(pairs or {}), dict(sums or {}), dict(closest or {})
+    for label in (*axis, *(x for chosen in (*pairs.values(), *sums.values()) for x in chosen)):
         if label not in labels:
             raise InputError(f"features: expected reco objects among {labels}, found {label!r}")
     origin = np.array([label in (axis or labels) for label in labels])
-    pairs = {name: tuple(labels.index(x) for x in pair) for name, pair in (pairs or {}).items()}
-    each = ("log_pt", "eta", "cos_phi", "sin_phi", "relative_mass", "present")
-    names = tuple(f"{c}_{label}" for c in each for label in labels)
-    names += tuple(f"{c}_{name}" for name in pairs for c in ("log_m", "log_pt", "y", "cos_phi", "sin_phi"))
+    pairs = {name: tuple(labels.index(x) for x in pair) for name, pair in pairs.items()}
+    sums = {name: np.array([label in chosen for label in labels]) for name, chosen in sums.items()}
+    for name, choice in closest.items():
+        among = check_among(f"features.closest.{name}.among", choice["among"], labels)
+        closest[name] = {"among": among, "mass": choice["mass"]}
+    names = tuple(f"{c}_{label}" for c in (*EACH, "present") for label in labels) if slots else ()
+    names += tuple(f"{c}_{name}" for name in (*pairs, *closest, *sums) for c in SYSTEM)
     names += tuple(extra)
+    vectors = [(i, list(extra).index(f"{x[:-3]}_py")) for i, x in enumerate(extra)
+               if x.endswith("_px") and f"{x[:-3]}_py" in extra]  # fmt: skip
     kinds, one_hot = kinds_of(labels)
 
     def each_object(reco, mask):
@@ -101,18 +125,34 @@ def kinematics(
         _, _, shown = each_object(reco, mask)
         return jnp.concatenate([jnp.stack(shown, axis=1), jnp.where(mask[:, None], one_hot, 0.0)], axis=1)
 
+    def system(p, m, reference):
+        phi = fv.phi(p) - reference
+        y = jnp.arcsinh(p[3] / jnp.sqrt(m**2 + fv.pt(p) ** 2))
+        return jnp.stack([jnp.log(m), jnp.log(fv.pt(p)), y, jnp.cos(phi), jnp.sin(phi)])
+
     def apply(reco, mask, extra_values):
         reference, safe, shown = each_object(reco, mask)
-        out = [*shown, mask.astype(reco.dtype)]
+        present = jnp.where(mask[:, None], reco, 0.0)
+        out = [*shown, mask.astype(reco.dtype)] if slots else []
         for i, j in pairs.values():
-            p, m = safe[i] + safe[j], pair_mass(safe[i], safe[j])
-            phi = fv.phi(p) - reference
-            y = jnp.arcsinh(p[3] / jnp.sqrt(m**2 + fv.pt(p) ** 2))
-            pair = jnp.stack([jnp.log(m), jnp.log(fv.pt(p)), y, jnp.cos(phi), jnp.sin(phi)])
-            out.append(jnp.where(mask[i] & mask[j], pair, 0.0))
+            shown = system(safe[i] + safe[j], pair_mass(safe[i], safe[j]), reference)
+            out.append(jnp.where(mask[i] & mask[j], shown, 0.0))
+        for choice in closest.values():
+            a, b = closest_pair(present, **choice)
+            both = (a[0] > 0) & (b[0] > 0)
+            a, b = (jnp.where(both, p, q) for p, q in ((a, UNIT_X), (b, UNIT_Y)))
+            out.append(jnp.where(both, system(a + b, pair_mass(a, b), reference), 0.0))
+        for chosen in sums.values():
+            any_there = jnp.any(mask & chosen)
+            p = jnp.where(any_there, jnp.sum(jnp.where(chosen[:, None], present, 0.0), axis=0), UNIT_X)
+            out.append(jnp.where(any_there, system(p, jnp.maximum(fv.mass(p), 1e-3 * p[0]), reference), 0.0))
+        cos, sin = jnp.cos(reference), jnp.sin(reference)
+        for i, j in vectors:
+            x, y = extra_values[i], extra_values[j]
+            extra_values = extra_values.at[i].set(x * cos + y * sin).at[j].set(y * cos - x * sin)
         return jnp.concatenate([*out, extra_values])
 
-    object_names = (*each[:-1], *(f"is_{kind}" for kind in kinds))
+    object_names = (*EACH, *(f"is_{kind}" for kind in kinds))
     return Features(names, apply, object_names, objects, pair_kinematics)
 
 
@@ -147,14 +187,21 @@ def table(labels: Sequence[str], extra: Sequence[str] = ()) -> Features:
 FEATURES = {"four_momenta": four_momenta, "kinematics": kinematics, "table": table}
 
 
-def build_features(kind: str, labels: Sequence[str], extra: Sequence[str] = (), **options) -> Features:
-    """Features by name, for reco objects with these labels.
+def build_features(
+    kind: str, labels: Sequence[str], extra: Sequence[str] = (), use_extra: Sequence[str] | None = None, **options
+) -> Features:
+    """Features by name, for reco objects with these labels; ``use_extra`` chooses among the extra columns.
 
     Raises: InputError if the name or an option does not fit.
     """
     if kind not in FEATURES:
         raise InputError(f"features.kind: expected one of {', '.join(FEATURES)}, found {kind!r}")
+    chosen = tuple(extra) if use_extra is None else tuple(use_extra)
+    if missing := [name for name in chosen if name not in extra]:
+        raise InputError(f"features.use_extra: expected extra columns among {tuple(extra)}, found {missing[0]!r}")
     try:
-        return FEATURES[kind](labels, extra, **options)
+        features = FEATURES[kind](labels, chosen, **options)
     except TypeError as error:
         raise InputError(f"features: {kind!r} does not take these options ({error})") from error
+    columns = np.array([list(extra).index(name) for name in chosen], int)
+    return features._replace(apply=lambda reco, mask, values: features.apply(reco, mask, values[columns]))

@@ -40,3 +40,11 @@ DIRECTIONS = (
     "The network as a detector (blue: measured events, dashed, and what it makes of the truth) and as its inverse "
     "(orange: truth, dashed, and unfolded events), with the ratio of network to simulation for each."
 )
+STACKED = (
+    "Spectra stacked by class: truth filled, unfolded as lines in the same order. Below, the ratio of the sums, "
+    "with the statistical error of the truth in grey."
+)
+BY_CLASS = (
+    "How far the calibration curves of each class are from the diagonal, over the bands of one and two standard "
+    "deviations of a perfect posterior at the class's number of events."
+)

@@ -3,7 +3,7 @@
 import base64
 import html
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -15,6 +15,7 @@ from jaxunfold.report import (
     correlations,
     diagnostics,
     directions,
+    groups,
     headline,
     labels,
     migration,
@@ -75,7 +76,11 @@ def subsample(data: Compared) -> Compared:
 
 
 def plan(
-    data: Compared, history: list[dict] | None, seed: int, focus: Compared | None = None
+    data: Compared,
+    history: list[dict] | None,
+    seed: int,
+    focus: Compared | None = None,
+    members: Mapping[str, np.ndarray] | None = None,
 ) -> list[tuple[style.Plot, Callable]]:
     """What the report shows, in order: a Plot and the function without arguments that makes its figure."""
     out = []
@@ -95,6 +100,15 @@ def plan(
         add("calibration", "Calibration", captions.CALIBRATION, calibration.curves_figure, data, ranks)
         heading = "Calibration of each observable"
         add("calibration_panels", heading, captions.PANELS, calibration.deviations_figure, data, ranks)
+    if data.paired and members:
+        cut = {label: rows[: len(data.weight)] for label, rows in members.items()}
+        cut = {label: rows for label, rows in cut.items() if rows.sum() >= 2}
+        add("stacked", "Spectra by class", captions.STACKED, groups.stacked_figure, data, cut)
+        for label, rows in cut.items():
+            heading = f"Spectra, {html.escape(label)}"
+            add(f"class_{_file_name(label)}", heading, captions.SPECTRA, groups.spectra_figure, data, rows)
+        heading = "Calibration by class"
+        add("calibration_by_class", heading, captions.BY_CLASS, groups.calibration_figure, data, cut, ranks)
     for x, y in correlations.chosen_pairs(data):
         heading = f"Correlation of {labels.web(x)} and {labels.web(y)}"
         name = f"correlation_{_file_name(x)}_{_file_name(y)}"
@@ -173,6 +187,7 @@ def write_report(
     history: list[dict] | None = None,
     seed: int = 0,
     focus: Compared | None = None,
+    members: Mapping[str, np.ndarray] | None = None,
 ) -> str:
     """Write DIRECTORY/index.html and DIRECTORY/figures/*.png, *.pdf.
 
@@ -184,9 +199,10 @@ def write_report(
       history: Rows of metrics.jsonl, for the training curves.
       seed: Of the ranks; that of the metrics gives the same calibration.
       focus: The first few events with many more draws, for the posteriors of single events.
+      members: {class: which events [n]}, classes with figures of their own; see ``metrics.groups``.
     Returns: The path of the page, which has everything inside it.
     """
-    planned = plan(subsample(data), history, seed, focus)
+    planned = plan(subsample(data), history, seed, focus, members)
     sections, links = draw(planned, os.path.join(directory, "figures"))
     lead = f"{metrics['n_events']:,} events, {metrics['draws']:,} draws each."
     if not data.paired:
@@ -200,6 +216,8 @@ def write_report(
         f"<section id=headline><h2>In short</h2>{tables.headline(metrics)}</section>"
         f"<section id=observables><h2>Observables</h2>{tables.observables(metrics, data.units)}</section>"
     )
+    if metrics.get("groups"):
+        body += f"<section id=classes><h2>Classes of events</h2>{tables.groups(metrics)}</section>"
     if metrics["masses"]:
         body += f"<section id=masses><h2>Mass peaks</h2>{tables.masses(metrics)}</section>"
     return write_page(directory, title, lead, links, body + sections + details)

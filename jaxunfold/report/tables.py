@@ -103,3 +103,24 @@ def masses(metrics: dict) -> str:
             rows.append([f"{labels.web(name)}, {word}", *cells, number(m.get(f"reco_{what}"))])
     note = "In GeV; the width is half the central 68 per cent interval."
     return table(["mass", "truth", "unfolded", "reco"], rows, note)
+
+
+def groups(metrics: dict) -> str:
+    """One row per class and observable: calibration, KS distance, and the mass peaks."""
+    rows = []
+    for label, found in metrics["groups"].items():
+        for name, entry in found["observables"].items():
+            error, mass = entry["stat_error"], found["masses"].get(name, {})
+            of_mass = mass.get("stat_error", {})
+            cells = [number(entry[key], error.get(key)) for key in ("calibration_max_deviation", "ks")]
+            cells += [number(mass.get(key), of_mass.get(key)) for key in ("peak_shift", "width_ratio")]
+            rows.append([f"{html.escape(label)}, {labels.web(name)}", *cells])
+    header = [
+        "class, observable",
+        "calibration, max. deviation",
+        "KS",
+        "median, unfolded − truth [GeV]",
+        "width, unfolded / truth",
+    ]
+    sizes = ", ".join(f"{html.escape(label)}: {found['n_events']:,}" for label, found in metrics["groups"].items())
+    return table(header, rows, f"Events: {sizes}.")

@@ -21,7 +21,11 @@ class State(NamedTuple):
 
 
 def descent(
-    start: Callable, terms: Callable, optimizer: optax.GradientTransformation, ema: float = 0.0
+    start: Callable,
+    terms: Callable,
+    optimizer: optax.GradientTransformation,
+    ema: float = 0.0,
+    scheduled: bool = False,
 ) -> tuple[Callable, Callable]:
     """``init`` and ``step`` of a method that descends along one gradient.
 
@@ -30,6 +34,7 @@ def descent(
       terms: (params, batch, key) -> (loss, {name: value of a term}).
       optimizer: An optax transformation.
       ema: Decay of the running mean of the weights; 0 keeps the last weights.
+      scheduled: ``terms`` also takes the number of updates so far: (params, batch, key, step).
     Returns: init: (key, batch) -> State; step: (state, batch, key) -> (State, {"loss": ..., terms}).
     """
 
@@ -40,7 +45,8 @@ def descent(
         return State(params, mean, optimizer.init(params), jnp.zeros((), jnp.int32))
 
     def step(state: State, batch: Batch, key):
-        (loss, parts), grads = jax.value_and_grad(terms, has_aux=True)(state.params, batch, key)
+        at = (state.step,) if scheduled else ()
+        (loss, parts), grads = jax.value_and_grad(terms, has_aux=True)(state.params, batch, key, *at)
         updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
         mean = ema_update(state.ema, params, ema, state.step)

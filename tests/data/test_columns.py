@@ -1,9 +1,11 @@
 """Columns are found by label, whatever their order in the file."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
-from jaxunfold.data.columns import match_columns
+from jaxunfold.data.columns import match_columns, selected
 from jaxunfold.data.events import Events
 from jaxunfold.errors import InputError
 
@@ -58,3 +60,19 @@ def test_table():
     assert out.reco_units == ("rad", "GeV")
     with pytest.raises(InputError, match="reco/table expected d as trained on, found a, b, c"):
         match_columns(events, (), ("a", "d"))
+
+
+def test_cuts_on_extra_columns_include_both_ends():
+    base = momenta(6, ("e-",))
+    events = dataclasses.replace(base, extra=np.array([[2, 0], [3, 1], [4, 0], [5, 1], [6, 0], [2, 1]], np.float32),
+                                 extra_names=("n_jets", "tag"))  # fmt: skip
+    assert selected(events, {"n_jets": (4, None)}).tolist() == [False, False, True, True, True, False]
+    assert selected(events, {"n_jets": (2, 2), "tag": (None, 0)}).tolist() == [True] + [False] * 5
+    assert selected(events, {}).all()
+    for cut, message in (
+        ({"n_jet": (2, 2)}, "reco/extra expected n_jet"),
+        ({"n_jets": (3, 2)}, r"data.select.n_jets: expected \(smallest, largest\)"),
+        ({"n_jets": (3,)}, "data.select.n_jets"),
+    ):
+        with pytest.raises(InputError, match=message):
+            selected(events, cut)

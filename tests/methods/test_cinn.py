@@ -10,6 +10,7 @@ from scipy import stats
 
 from jaxunfold.errors import InputError
 from jaxunfold.methods import cinn
+from jaxunfold.training.loop import make_loop
 from jaxunfold.types import Batch, Reco, Spec
 
 pytestmark = pytest.mark.usefixtures("quick_compile")
@@ -173,7 +174,73 @@ def test_mmd_and_prior_are_terms_of_the_loss():
     chex.assert_tree_all_finite(new)
 
 
+def test_the_weight_of_the_mmd_grows_in_steps():
+    """Thesis Table 2.3, right column: 0.04, times 1.6 every 100 epochs."""
+    found = cinn.mmd_weight_at(jnp.asarray([0, 99, 100, 250, 900]), 0.04, 1.6, 100)
+    np.testing.assert_allclose(found, [0.04, 0.04, 0.064, 0.04 * 1.6**2, 0.04 * 1.6**9], rtol=1e-5)
+    method = build(mmd_weight=0.04, mmd_observables=("a",), mmd_growth=1.6, mmd_growth_steps=100)
+    batch = sample(jax.random.key(3), 64)
+    state = jax.jit(method.init)(jax.random.key(0), batch)
+    step = jax.jit(method.step)
+    first, later = (step(state._replace(step=jnp.int32(at)), batch, jax.random.key(1))[1]["mmd"] for at in (0, 200))
+    np.testing.assert_allclose(later / first, 1.6**2, rtol=1e-5)
+
+
+def test_the_condition_network_starts_as_the_encoder_of_an_autoencoder(tmp_path):
+    """Ten steps are enough to see it learn; started again it goes through neither stage once more."""
+    method = build(pretrain={"epochs": 5, "layers": 1, "units": 32, "learning_rate": 1e-2})
+    data = jax.tree.map(np.asarray, sample(jax.random.key(5), 512))
+    seen = []
+
+    def watch(event):
+        if event.kind in ("epoch", "start"):
+            seen.append((event.stage, event.kind, event.train.get("loss")))
+
+    loop = make_loop(str(tmp_path), data, data, batch_size=128, epochs=1, callbacks=[watch])
+    state = method.fit(jax.random.key(0), loop)
+    stages = [stage for stage, kind, _ in seen if kind == "epoch"]
+    assert stages == ["autoencoder"] * 5 + ["cinn"]
+    losses = [loss for stage, kind, loss in seen if kind == "epoch" and stage == "autoencoder"]
+    assert losses[-1] < 0.5 * losses[0]
+    assert np.max(np.abs(state.params["condition"]["params"]["Dense_0"]["kernel"])) > 0
+    seen.clear()
+    again = method.fit(jax.random.key(0), loop)
+    assert not seen
+    chex.assert_trees_all_equal(again, state)
+    # what the flow's training started from is the trained encoder: without its steps they are the same
+    still = cinn.build(SPEC, optax.sgd(0.0), flow=FLOW, **SMALL, pretrain={"epochs": 5, "layers": 1, "units": 32})
+    short = make_loop(str(tmp_path / "still"), data, batch_size=128, epochs=1)
+    kept = still.fit(jax.random.key(0), short)
+    encoder = short("autoencoder", *_stage(still), epochs=5).params["encoder"]
+    chex.assert_trees_all_equal(kept.params["condition"], encoder)
+    chex.assert_trees_all_equal(kept.ema["condition"], encoder)
+
+
+def _stage(method):
+    """The functions of the first stage, as the method's ``fit`` hands them to the loop."""
+    found = {}
+
+    class Stop(Exception):
+        pass
+
+    def loop(stage, *functions, **options):
+        found[stage] = functions
+        raise Stop
+
+    with pytest.raises(Stop):
+        method.fit(jax.random.key(0), loop)
+    return found["autoencoder"]
+
+
 def test_refusals():
+    with pytest.raises(
+        InputError, match=r"mmd_growth: expected a factor > 0 every 1 or more steps, found 0.0 every 1"
+    ):
+        build(mmd_growth=0.0)
+    with pytest.raises(InputError, match=r"pretrain.epochs: expected at least 1, found 0"):
+        build(pretrain={"epochs": 0})
+    with pytest.raises(InputError, match=r"pretrain.learning_rate: expected a positive number, found 0.0"):
+        build(pretrain={"epochs": 1, "learning_rate": 0.0})
     with pytest.raises(InputError, match="mmd_observables: expected at least one observable"):
         build(mmd_weight=1.0)
     method, batch = build(mmd_weight=1.0, mmd_observables=("m_zz",)), sample(jax.random.key(0), 4)

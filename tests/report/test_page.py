@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from jaxunfold.metrics.compared import compare
+from jaxunfold.metrics.groups import group_metrics
 from jaxunfold.metrics.summary import evaluate_metrics
-from jaxunfold.report import diagnostics, labels, migration, page, spectra, style, tables
+from jaxunfold.report import diagnostics, groups, labels, migration, page, spectra, style, tables
 
 RESONANCES = {"ll": ("e-", "e+"), "jj": ("q1", "q2")}
 HISTORY = [
@@ -145,3 +146,22 @@ def test_loss_series_by_stage():
     rows = [{"stage": x, "epoch": 1, "train": {"loss": 1.0, "nll": 1.0}, "valid": {}} for x in "ab"]
     assert set(diagnostics.loss_series(rows)) == {"a: training", "b: training"}
     assert set(diagnostics.loss_series(HISTORY)) == {"training", "validation"}
+
+
+def test_classes_have_figures_of_their_own(events, tmp_path):
+    """Stacked spectra, spectra of each class and calibration by class; a class of fewer than two events has none."""
+    number = np.arange(200) % 3 + 2
+    members = {"n_jets=2": number == 2, "n_jets>=3": number >= 3, "n_jets=9": np.arange(200) < 1}
+    planned = {plot.name: make for plot, make in page.plan(events, None, 0, None, members)}
+    names = ["stacked", "class_n_jets-2", "class_n_jets--3", "calibration_by_class"]
+    assert [name for name in planned if "class" in name or name == "stacked"] == names
+    with style.context():
+        for name in (names[0], names[3]):
+            style.save(planned[name](), str(tmp_path), name)
+    assert {f"{name}.png" for name in (names[0], names[3])} <= set(os.listdir(tmp_path))
+    assert groups.label_tex("n_jets>=3") == r"$\geq$ 3 jets"
+    assert groups.label_tex("n_jets=2") == "2 jets"
+    assert groups.label_tex("mu<3") == "mu<3"
+    metrics = {"groups": group_metrics(events, members, replicas=3)}
+    assert list(metrics["groups"]) == ["n_jets=2", "n_jets>=3"]
+    assert "n_jets&gt;=3" in tables.groups(metrics)
