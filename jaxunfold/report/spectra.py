@@ -49,7 +49,8 @@ def view_range(data: Compared, name: str, peak: bool = False) -> tuple[float, fl
         reco = data.reco.get(name, np.array([np.nan]))
         measured = np.isfinite(reco)
         wide = median_and_width(reco[measured])[1] if measured.any() else 0.0
-        half = max(5 * width, 1.6 * wide)
+        # wide enough to see what was measured, unless that is no peak, as where jets are not those of the decay
+        half = min(max(5 * width, 1.6 * wide), 12 * width)
         return median - half, median + half
     low, high = weighted_quantile(truth, np.array([0.001, 0.998]), data.weight)
     if name.startswith("pt_"):
