@@ -48,7 +48,7 @@ def held_out(runs: Sequence[Run], path: str, events: Events) -> Events:
     rows = np.arange(len(events))
     for run in runs:
         if cuts := run.config.data.get("select"):
-            rows = rows[selected(events, cuts)[rows]]
+            rows = rows[selected(events, dict(cuts))[rows]]
         rows = np.intersect1d(rows, unseen_rows(run, path, len(events)))
     if len(rows) < 2:
         raise InputError(f"{path}: expected at least 2 events that were not trained on, found {len(rows)}")

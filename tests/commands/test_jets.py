@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +11,7 @@ from jaxunfold.config import load
 from jaxunfold.data.events import read, write
 from jaxunfold.data.location import fingerprint
 from jaxunfold.problem import plain
+from jaxunfold.run import Run
 
 TINY = (
     "--config.model.flow.blocks=1", "--config.model.flow.hidden=8",
@@ -68,7 +68,9 @@ def test_a_network_for_one_multiplicity_sees_and_is_tested_on_that_alone(jets_fi
         for rows, every, some in zip(split, whole, events):
             assert set(rows) == set(every[passes[every]])
             np.testing.assert_array_equal(some.extra[:, 0], n_jets[rows])
-    run = SimpleNamespace(config=configs["3,"], about={"data": fingerprint(jets_file)})
+    run = object.__new__(Run)  # of which only these two are looked at
+    for name, value in (("config", configs["3,"]), ("about", {"data": fingerprint(jets_file)})):
+        object.__setattr__(run, name, value)
     found = evaluate.held_out([run], jets_file, read(jets_file))
     assert len(found) == len(parts["3,"][0].test)
     np.testing.assert_array_equal(found.extra[:, 0], 3.0)

@@ -106,3 +106,14 @@ def test_particle_features_golden_values():
     p = np.array([[[5.0, 3.0, 4.0, 0.0], [13.0, 0.0, -5.0, 12.0]]])
     expected = [5, 0, 5, np.arcsinh(2.4), 0.6, 0.8, 0, -1]
     np.testing.assert_allclose(two_sample.particle_features(p)[0], expected, rtol=1e-6)
+
+
+def test_an_object_that_no_event_has_changes_nothing():
+    """A column without a single number is left out; the trees' binning has no answer to it."""
+    rng = np.random.default_rng(0)
+    positive, negative = rng.normal(size=(400, 2)), rng.normal(0.5, 1.0, size=(400, 2))
+    fold, weight = np.arange(400) % 2, np.ones(400)
+    hidden = np.full((400, 1), np.nan)
+    expected = two_sample.held_out_auc(positive, negative, weight, 0, fold)
+    found = two_sample.held_out_auc(np.hstack([positive, hidden]), np.hstack([negative, hidden]), weight, 0, fold)
+    assert found == expected
