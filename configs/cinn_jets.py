@@ -11,6 +11,10 @@ pT, so that cos of the W's decay is positive, an edge that an absolute coordinat
 ":2", ":3" and ":4" train on events with exactly two, exactly three, and four or more jets; ":smoke" shrinks it to a
 minute, ":3,smoke" both. 155,000 training events, mirrored in y and z, and 60,000 test events, 20,000 of them in the
 report.
+
+Some seven minutes of CPU time to train, more on a shared core. Expect, of one seed on 10,000 test events: joint
+classifier AUC 0.670, marginal 0.517, worst calibration of all events 0.021; W peak within 0.05 GeV for each number of
+jets (benchmarks/quality.md has the table).
 """
 
 from pathlib import Path

@@ -10,7 +10,7 @@ is read as a factor; 1211 steps are an epoch of 620,000 events. What the table l
 encoder, the learning rates are constant, inputs are standardised, a soft clamp at 2. ":2", ":3", ":4" train on that
 number of jets.
 
-Run time: weeks on two CPU cores; it has not been run to its end.
+Run time: weeks on two CPU cores; it has not been trained.
 """
 
 from pathlib import Path
