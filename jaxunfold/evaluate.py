@@ -7,10 +7,12 @@ With --covariance metrics.json also holds the covariance between the bins of eve
 is the statistics of the measured events, and every --vary adds one from other runs that unfold the same events. One
 run, trained on a file with another response, prior or model, is an alternative: a shift of one standard deviation.
 Two are up and down. Three or more, with other seeds or bootstraps of the simulation, are replicas: the spread counts.
+Variations that the run's config named were trained beside it and are there without being asked for.
 """
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -21,7 +23,7 @@ from jaxunfold.data.columns import selected
 from jaxunfold.data.events import Events, read
 from jaxunfold.data.location import fingerprint, resolve
 from jaxunfold.errors import InputError
-from jaxunfold.evaluation import evaluate, headline
+from jaxunfold.evaluation import OWN_PARTS, evaluate, headline
 from jaxunfold.run import Run
 from jaxunfold.training.callbacks import read_metrics
 
@@ -62,10 +64,16 @@ def variations(texts: Sequence[str]) -> dict[str, list[Run]]:
     out = {}
     for text in texts:
         part, _, folders = text.partition("=")
-        if not part or not folders or part in out or part in ("data", "network"):
+        if not part or not folders or part in out or part in OWN_PARTS:
             raise InputError(f"--vary: expected PART=DIR, with a name of its own, found {text!r}")
         out[part] = [jaxunfold.load(folder) for folder in folders.split(",")]
     return out
+
+
+def recorded_variations(workdir: str) -> list[str]:
+    """The variations that were trained beside a run, each as PART=DIR1,DIR2; see ``jaxunfold.train``."""
+    parts = sorted(folder for folder in Path(workdir, "variations").glob("*") if folder.is_dir())
+    return [f"{part.name}={','.join(str(folder) for folder in sorted(part.iterdir()))}" for part in parts]
 
 
 def main(argv=None) -> int:
@@ -79,7 +87,8 @@ def main(argv=None) -> int:
     def body(args):
         cli.check_at_least(args, draws=1, events=2, seed=0)
         run = jaxunfold.load(args.workdir)
-        varied = variations(args.vary) if args.covariance or args.vary else None
+        asked = args.covariance or args.vary
+        varied = variations([*recorded_variations(args.workdir), *args.vary]) if asked else None
         path = resolve(args.data)
         cli.check_writable_dir(args.out)
         others = [other for runs in (varied or {}).values() for other in runs]

@@ -25,6 +25,8 @@ from jaxunfold.types import Unfolded
 
 FOCUS_EVENTS = 4
 COVARIANCE_BINS = 20
+OWN_PARTS = ("data", "simulation", "network")
+"""Parts of a covariance that are known without other runs."""
 
 
 def focus_on(run: Run, events: Events, num_draws: int, seed: int) -> Compared:

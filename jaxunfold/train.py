@@ -21,7 +21,7 @@ from jaxunfold.data.columns import selected
 from jaxunfold.data.events import Events, accepted, read, require_trainable, scan
 from jaxunfold.data.location import fingerprint, resolve
 from jaxunfold.errors import InputError
-from jaxunfold.evaluation import evaluate, headline
+from jaxunfold.evaluation import OWN_PARTS, evaluate, headline
 from jaxunfold.networks import count
 from jaxunfold.training import callbacks
 from jaxunfold.training.loop import make_loop
@@ -85,12 +85,8 @@ def refuse_another(workdir: Path, run: runs.Run) -> None:
         raise InputError(f"{workdir}: holds a run on another data file; choose another --workdir")
 
 
-def train(config: ConfigDict, workdir: str, title: str = "") -> dict:
-    """Train, or go on where an earlier start left off; returns the metrics on the test events."""
-    begin = time.monotonic()
-    # where a search would look is no part of a run
-    config = configs.without(config, "tune")
-    folder = Path(cli.check_writable_dir(workdir))
+def fit(config: ConfigDict, folder: Path) -> tuple[runs.Run, Events]:
+    """Train, or go on where an earlier start left off: the trained run, saved in its folder, and the test events."""
     run, source, valid, test = prepare(config, resolve(config.data.path))
     refuse_another(folder, run)
     runs.save_setup(folder, run)
@@ -103,17 +99,58 @@ def train(config: ConfigDict, workdir: str, title: str = "") -> dict:
     cli.say(f"training {config.method} on {run.about['train_events']} events, {jax.devices()[0].platform}")
     state = run.method.fit(jax.random.key(settings["seed"]), loop)
     runs.save_state(folder, state)
+    return dataclasses.replace(run, state=state), test
+
+
+def fit_variations(config: ConfigDict, files: dict[str, list[str]], folder: Path) -> dict[str, list[runs.Run]]:
+    """The same training on files with another response, in ``folder/variations/PART/NUMBER``: {part: runs}."""
+    out = {}
+    for part, paths in files.items():
+        for number, path in enumerate(paths):
+            place = Path(cli.check_writable_dir(folder / "variations" / part / str(number)))
+            cli.say(f"variation {part}: {path}")
+            varied = configs.override(config, [("data.path", path)])
+            out.setdefault(part, []).append(fit(varied, place)[0])
+    return out
+
+
+def variation_files(config: ConfigDict) -> dict[str, list[str]]:
+    """{part: data files} of the config's section ``variations``, each of which must be there.
+
+    Raises: InputError for a part without a file, or one of the names that other parts of a covariance have.
+    """
+    out = {}
+    for part, paths in problems.plain(config.get("variations") or {}).items():
+        paths = [paths] if isinstance(paths, str) else list(paths)
+        if not paths or part in OWN_PARTS:
+            raise InputError(f"variations.{part}: expected data files under a name of its own, found {paths}")
+        out[part] = [str(resolve(path)) for path in paths]
+    return out
+
+
+def train(config: ConfigDict, workdir: str, title: str = "") -> dict:
+    """Train, or go on where an earlier start left off; returns the metrics on the test events.
+
+    The config's section ``variations``, {part: data files}, names files with another response, prior or model: each
+    is trained on as well, and the report holds the covariance with their shifts as parts.
+    """
+    begin = time.monotonic()
+    files = variation_files(config)
+    # where a search would look, and what is varied, is no part of a run
+    config = configs.without(configs.without(config, "tune"), "variations")
+    folder = Path(cli.check_writable_dir(workdir))
+    run, test = fit(config, folder)
     trained = time.monotonic() - begin
-    run = dataclasses.replace(run, state=state)
+    varied = fit_variations(config, files, folder) if files else None
     rows = {"training": f"{trained:.0f} s"}
-    if hasattr(state, "params"):
-        rows = {"parameters": f"{count(state.params):,}", **rows}
+    if hasattr(run.state, "params"):
+        rows = {"parameters": f"{count(run.state.params):,}", **rows}
     metrics = {}
     if len(test) >= 2:
         history = callbacks.read_metrics(str(folder / "metrics.jsonl"))
-        chosen = test[: config.evaluation.events]
+        chosen, seed = test[: config.evaluation.events], config.training.seed
         metrics = evaluate(
-            run, chosen, folder / "report", config.evaluation.draws, settings["seed"], title, history, cli.say
+            run, chosen, folder / "report", config.evaluation.draws, seed, title, history, cli.say, varied
         )
         rows |= headline(metrics)
         rows["report"] = str(folder / "report" / "index.html")
