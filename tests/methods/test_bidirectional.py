@@ -72,7 +72,7 @@ def test_refused_when_it_is_built(spec, options, words):
     assert "\n" not in str(info.value)
 
 
-@pytest.mark.parametrize(("dims", "noise"), [((4, 2), 3), ((2, 4), 0)])
+@pytest.mark.parametrize(("dims", "noise"), [((4, 2), 3)])
 def test_round_trip_with_padding(dims, noise):
     """Even and odd sums; what comes back is truth and its noise."""
     two_way = build_two_way(spec_of(*dims), FLOW, "relu", None, noise)
