@@ -76,7 +76,9 @@ def draw_figure(out: Path, title: str, name: str, prior, truth, weight, columns:
         top.stairs(prior_density, edges, color=style.TRUTH, ls=":", lw=2, label="truth of the training")
         below.stairs(prior_density / safe, edges, color=style.TRUTH, ls=":", lw=2)
         for i, (label, (values, w)) in enumerate(columns.items()):
-            look = {"color": style.SERIES[i % len(style.SERIES)], "ls": LINES[i % len(LINES)]}
+            # a second round of the colours has other lines
+            turn, colour = divmod(i, len(style.SERIES))
+            look = {"color": style.SERIES[colour], "ls": LINES[(i + turn) % len(LINES)]}
             found = density(values.reshape(-1), edges, w.reshape(-1))
             top.stairs(found, edges, label=label, **look)
             below.plot(centres, found / safe, marker=".", ms=4, lw=1.2, **look)
