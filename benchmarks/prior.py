@@ -29,9 +29,9 @@ from jaxunfold.metrics.distances import kolmogorov_smirnov as ks
 from jaxunfold.metrics.quantiles import weighted_quantile
 from jaxunfold.oracle import oracle
 from jaxunfold.report import style
+from jaxunfold.report.comparison import colours
 
 NAME, UNIT = "pt_ll", "GeV"
-LINES = ("-", "--", "-.", ":")
 
 
 def observable(events: Events, resonances: dict) -> np.ndarray:
@@ -75,10 +75,8 @@ def draw_figure(out: Path, title: str, name: str, prior, truth, weight, columns:
         prior_density = density(prior, edges)
         top.stairs(prior_density, edges, color=style.TRUTH, ls=":", lw=2, label="truth of the training")
         below.stairs(prior_density / safe, edges, color=style.TRUTH, ls=":", lw=2)
-        for i, (label, (values, w)) in enumerate(columns.items()):
-            # a second round of the colours has other lines
-            turn, colour = divmod(i, len(style.SERIES))
-            look = {"color": style.SERIES[colour], "ls": LINES[(i + turn) % len(LINES)]}
+        for (label, (values, w)), (colour, line) in zip(columns.items(), colours(columns).values()):
+            look = {"color": colour, "ls": line}
             found = density(values.reshape(-1), edges, w.reshape(-1))
             top.stairs(found, edges, label=label, **look)
             below.plot(centres, found / safe, marker=".", ms=4, lw=1.2, **look)

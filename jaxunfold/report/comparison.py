@@ -2,7 +2,7 @@
 
 import html
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 
 import numpy as np
@@ -24,11 +24,13 @@ FIGURES = {
 }
 
 
-def colours(names) -> dict[str, tuple[str, str]]:
-    """{method: (colour, line style)}, distinct for up to 28 methods."""
+def colours(names: Collection[str]) -> dict[str, tuple[str, str]]:
+    """{method: (colour, line style)}, distinct for up to 28 methods; neighbours differ in both, for print."""
     # the last colour of the series is the truth's
     series = style.SERIES[:-1]
-    return {name: (series[i % len(series)], LINES[i // len(series) % len(LINES)]) for i, name in enumerate(names)}
+    # seven colours and a step of nine lines a round: a colour comes back with the next line
+    lines = [LINES[(i + 2 * (i // len(series))) % len(LINES)] for i in range(len(names))]
+    return {name: (series[i % len(series)], line) for i, (name, line) in enumerate(zip(names, lines))}
 
 
 def draw_spectra(upper, lower, runs: Mapping[str, Compared], name: str, log: bool, peak: bool) -> None:
