@@ -112,8 +112,7 @@ def one_draw(data: Compared, rng: np.random.Generator, chosen: np.ndarray) -> tu
         rows, last = chosen, share[chosen, -1:]
         at = np.sum(share[chosen] < u[:, None] * last, axis=1)
     else:
-        # one from each of n equal parts of the weight: a draw picked twice would be in both folds, and recognised
-        u = (rng.permutation(len(chosen)) + u) / len(chosen)
+        # one from each of n equal parts of the weight
         rows = np.zeros(len(chosen), dtype=int)
         u = rng.permutation((np.arange(len(chosen)) + u[0]) / len(chosen))
         at = np.searchsorted(share[0], u * share[0, -1])
@@ -173,6 +172,7 @@ def classifier_auc(data: Compared, with_reco: bool = True, max_events: int = MAX
             momenta_features(data, values, m, chosen, with_reco)
             for values, m in ((truth, masses), (drawn, drawn_masses))
         ]
-    # copies of a draw stay in one fold: a tree that has seen one would know the other
-    fold = np.arange(len(chosen)) if data.paired else at
+    # copies of a draw stay in one fold: a tree that has seen one would know the other; every second one that was
+    # picked, for their own numbers may all be even
+    fold = np.arange(len(chosen)) if data.paired else np.unique(at, return_inverse=True)[1]
     return held_out_auc(*both, data.weight[chosen], seed, fold % 2)

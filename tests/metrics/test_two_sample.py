@@ -102,6 +102,16 @@ def test_one_sample_for_all_events_from_the_same_truth_reads_one_half():
     assert abs(auc.value - 0.5) < 3 * auc.error
 
 
+def test_a_sample_many_times_the_events_fills_both_folds():
+    """48 draws for each event: what is picked lies 48 apart, and all have even or all have odd numbers."""
+    rng = np.random.default_rng(7)
+    data = compare(rng.normal(size=(100, 2)), rng.normal(size=(1, 4800, 2)), np.zeros((1, 4800)))
+    _, at = two_sample.one_draw(data, np.random.default_rng(0), np.arange(100))
+    assert len(set(at % 2)) == 1
+    auc = two_sample.classifier_auc(data, False)
+    assert abs(auc.value - 0.5) < 4 * auc.error
+
+
 def test_particle_features_golden_values():
     p = np.array([[[5.0, 3.0, 4.0, 0.0], [13.0, 0.0, -5.0, 12.0]]])
     expected = [5, 0, 5, np.arcsinh(2.4), 0.6, 0.8, 0, -1]
