@@ -3,9 +3,11 @@
     python -m jaxunfold.train --config configs/einn.py
 
 One bijection from truth and noise, 12 + 16, to four-momenta of the measured event and noise, 16 + 12 (thesis Eq. 2.24
-and Table 2.2). Half of the paper's blocks, half its batch, one-cycle learning rate, 46,000 events.
+and Table 2.2). Half of the paper's blocks, half its batch, one-cycle learning rate, 48,000 events.
 
-Nine minutes of training on one CPU core. Numbers: benchmarks/quality.md.
+Nine minutes of training on one CPU core, ten with the evaluation. Expect what the fault is, posteriors that are too
+narrow: 33 per cent of the truths in the central 68 per cent of draws of pT_q1, 27 to 64 by observable; joint
+classifier AUC 0.996, marginal 0.77, m_jj 2.6 times too wide (one seed, 3,000 test events).
 """
 
 from ml_collections import ConfigDict
@@ -43,6 +45,7 @@ def get_config(arg: str = "") -> ConfigDict:
         "mmd_weight": 0.2,
         "component_widths": (0.03, 0.13, 0.4, 1.1),
         "mmd_observables": ("m_ll", "m_jj"),
+        "mmd_reco_observables": (),
         "mmd_widths": (2.0, 8.0, 25.0, 67.0),
     }
     config.optimizer = {"kind": "adam", "learning_rate": 8e-4, "schedule": "one_cycle", "clip_norm": 5.0}

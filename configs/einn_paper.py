@@ -44,6 +44,7 @@ def get_config(arg: str = "") -> ConfigDict:
         "mmd_weight": 0.2,
         "component_widths": (0.03, 0.13, 0.4, 1.1),
         "mmd_observables": ("m_ll", "m_jj"),
+        "mmd_reco_observables": ("m_ll", "m_jj"),
         "mmd_widths": (2.0, 8.0, 25.0, 67.0),
     }
     config.optimizer = {"kind": "adam", "learning_rate": 8e-4, "schedule": "constant"}

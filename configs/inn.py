@@ -3,9 +3,12 @@
     python -m jaxunfold.train --config configs/inn.py
 
 One bijection from truth and noise, 12 + 4, to four-momenta of the measured event, 16 (thesis Eq. 2.21 and Table 2.2):
-squared error both ways and MMD of the masses. Half of the paper's blocks, one-cycle learning rate, 46,000 events.
+squared error both ways and MMD of the unfolded masses. Half of the paper's blocks, half its batch, one-cycle learning
+rate, 48,000 events.
 
-Numbers: benchmarks/quality.md.
+Two and a half minutes of training on one CPU core, four with the evaluation. Expect what the faults are: an event's
+draws are all the same, so no truth lies in their central 68 per cent; joint classifier AUC 0.994, marginal 0.76, m_jj
+2.3 times too wide (one seed, 3,000 test events).
 """
 
 from ml_collections import ConfigDict
@@ -41,12 +44,13 @@ def get_config(arg: str = "") -> ConfigDict:
         "reco_noise": 0,
         "mmd_weight": 0.1,
         "mmd_observables": ("m_ll", "m_jj"),
+        "mmd_reco_observables": (),
         "mmd_widths": (2.0, 8.0, 25.0, 67.0),
     }
     config.optimizer = {"kind": "adam", "learning_rate": 8e-4, "schedule": "one_cycle", "clip_norm": 5.0}
     config.training = {
         "batch_size": 256,
-        "epochs": 60,
+        "epochs": 30,
         "steps_per_dispatch": 50,
         "seed": 0,
         "checkpoint_every_seconds": 60.0,

@@ -41,6 +41,7 @@ def get_config(arg: str = "") -> ConfigDict:
         "reco_noise": 0,
         "mmd_weight": 0.1,
         "mmd_observables": ("m_ll", "m_jj"),
+        "mmd_reco_observables": ("m_ll", "m_jj"),
         "mmd_widths": (2.0, 8.0, 25.0, 67.0),
     }
     config.optimizer = {"kind": "adam", "learning_rate": 8e-4, "schedule": "constant"}

@@ -108,20 +108,24 @@ def both_ways(params, two_way: TwoWay, batch, key):
     )
 
 
-def mass_terms(spec: Spec, made_reco, made_truth, batch, names, widths) -> dict[str, jax.Array]:
-    """MMD of named observables: of the unfolded events, and of the smeared ones where the features are the event."""
-    if not names:
-        return {}
-    truth = spec.observables(batch.truth, batch.reco)
-    out = {
-        "mmd_truth_masses": mmd_of_observables(
-            spec.observables(made_truth, batch.reco), truth, names, widths, batch.weight
+def refuse_unseen(spec: Spec, reco_names) -> None:
+    """Raise InputError where observables of smeared events are asked for and the features do not hold them."""
+    if reco_names and spec.reco_observables is None:
+        raise InputError(
+            "mmd_reco_observables: expected none, for the features are not the whole measured event, "
+            f"found {tuple(reco_names)}"
         )
-    }
-    if spec.reco_observables is not None:
-        ours, seen = spec.reco_observables(made_reco), spec.reco_observables(batch.reco.features)
-        if shared := [name for name in names if name in seen]:
-            out["mmd_reco_masses"] = mmd_of_observables(ours, seen, shared, widths, batch.weight)
+
+
+def observable_terms(spec: Spec, made_reco, made_truth, batch, names, reco_names, widths) -> dict[str, jax.Array]:
+    """MMD of named observables: of the unfolded events, and of the smeared ones; no entry where no name is given."""
+    out = {}
+    if names:
+        ours, target = spec.observables(made_truth, batch.reco), spec.observables(batch.truth, batch.reco)
+        out["mmd_truth_observables"] = mmd_of_observables(ours, target, names, widths, batch.weight)
+    if reco_names:
+        ours, target = spec.reco_observables(made_reco), spec.reco_observables(batch.reco.features)
+        out["mmd_reco_observables"] = mmd_of_observables(ours, target, reco_names, widths, batch.weight)
     return out
 
 

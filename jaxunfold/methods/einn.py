@@ -12,7 +12,7 @@ import optax
 
 from jaxunfold.losses.mmd import mmd_of_components, mmd_to_normal
 from jaxunfold.losses.mse import squared_error
-from jaxunfold.methods.bidirectional import both_ways, build_two_way, mass_terms, two_way_method
+from jaxunfold.methods.bidirectional import both_ways, build_two_way, observable_terms, refuse_unseen, two_way_method
 from jaxunfold.training.descent import descent
 from jaxunfold.types import Batch, Method, Spec
 
@@ -30,9 +30,10 @@ def build(
     mmd_weight: float = 0.2,
     component_widths: Sequence[float] = (0.03, 0.13, 0.4, 1.1),
     mmd_observables: Sequence[str] = (),
+    mmd_reco_observables: Sequence[str] = (),
     mmd_widths: Sequence[float] = (2.0, 8.0, 25.0, 67.0),
 ) -> Method:
-    """MMD of every degree of freedom, of the noise and of the masses in both directions, and a weak squared error.
+    """MMD of every degree of freedom, and of the noise in both directions, of masses, and a weak squared error.
 
     Args:
       spec: The problem, in absolute coordinates. optimizer: An optax transformation.
@@ -42,9 +43,12 @@ def build(
       mse_weight: Of the mean squared error over components, in each direction.
       mmd_weight: lambda_MMD, of the sum over components, noise and observables.
       component_widths: Kernel widths of standardised components and noise: 2, 8, 25, 67 GeV of a 60 GeV spread.
-      mmd_observables: Observables that are compared as well. mmd_widths: kernel widths, in their units.
-    Raises: InputError if the sizes do not match or coordinates are relative.
+      mmd_observables: Of the unfolded events, compared as well. mmd_reco_observables: of the smeared ones.
+      mmd_widths: Kernel widths, in the observables' units.
+    Raises: InputError if the features do not hold mmd_reco_observables, sizes do not match or coordinates are
+      relative.
     """
+    refuse_unseen(spec, mmd_reco_observables)
     two_way = build_two_way(spec, flow, activation, truth_noise, spec.dim if reco_noise is None else reco_noise)
 
     def terms(params, batch: Batch, key):
@@ -56,7 +60,7 @@ def build(
             "mmd_reco_noise": jnp.sum(mmd_to_normal(reco_left, component_widths, weight)),
             "mmd_truth_noise": jnp.sum(mmd_to_normal(truth_left, component_widths, weight)),
         }
-        mmd |= mass_terms(spec, reco, truth, batch, mmd_observables, mmd_widths)
+        mmd |= observable_terms(spec, reco, truth, batch, mmd_observables, mmd_reco_observables, mmd_widths)
         out = {name: mmd_weight * value for name, value in mmd.items()}
         out["mse_reco"] = mse_weight * jnp.mean(weight * squared_error(reco, features))
         out["mse_truth"] = mse_weight * jnp.mean(weight * squared_error(truth, batch.truth))

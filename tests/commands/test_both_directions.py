@@ -11,6 +11,8 @@ from jaxunfold.data.events import write
 from jaxunfold.errors import InputError
 from jaxunfold.report import page, style
 
+pytestmark = pytest.mark.usefixtures("quick_compile")
+
 EINN = (
     "--config", "configs/einn.py", "--config.data.valid=0", "--config.data.test=0",
     *(argument for argument in TINY if "condition" not in argument),

@@ -62,6 +62,7 @@ def test_both_sides_have_as_many_dimensions(dims, noise, expected):
         (spec_of(3, 3), {"reco_noise": -1}, "reco_noise: expected at least 0"),
         (spec_of(12, 16), {"truth_noise": 5}, "truth_noise: expected 4, .* found 5"),
         (spec_of(2, 2, True), {}, "preprocess.relative: expected none"),
+        (spec_of(3, 3), {"mmd_reco_observables": ("mass",)}, "mmd_reco_observables: expected none"),
         (spec_of(1, 1), {}, "at least 2 components"),
         (spec_of(2, 2), {"flow": {"layer": "planar", "blocks": 1, "constrained": False}}, "a layer with an inverse"),
     ],
@@ -104,7 +105,9 @@ def as_identity(method, batch):
 
 def test_losses_of_the_inn_by_hand():
     """At the identity: both squared errors are those of (truth, reco) themselves, mass against 80 + 10 reco."""
-    method = inn.build(spec_of(2, 2), optax.sgd(0.0), flow=FLOW, mmd_weight=0.5, mmd_observables=("mass",))
+    spec = spec_of(2, 2)._replace(reco_observables=lambda features: {"mass": 50 * features[:, 1]})
+    names = {"mmd_observables": ("mass",), "mmd_reco_observables": ("mass",)}
+    method = inn.build(spec, optax.sgd(0.0), flow=FLOW, mmd_weight=0.5, **names)
     truth, reco = jnp.asarray([[1.0, 0.0], [0.0, 2.0]]), jnp.asarray([[1.0, 1.0], [3.0, 2.0]])
     batch = Batch(truth, Reco(reco), jnp.asarray([0.5, 1.5]))
     parts = jax.jit(method.evaluate)(as_identity(method, batch), batch, jax.random.key(0))
@@ -113,8 +116,10 @@ def test_losses_of_the_inn_by_hand():
     np.testing.assert_allclose(parts["mse_reco"], mse, rtol=1e-5)
     np.testing.assert_allclose(parts["mse_truth"], mse, rtol=1e-5)
     mmd = mmd_squared(80 + 10 * reco[:, 0], 80 + 10 * truth[:, 0], (2.0, 8.0, 25.0, 67.0), batch.weight, batch.weight)
-    np.testing.assert_allclose(parts["mmd_truth_masses"], 0.5 * mmd, rtol=1e-3)
-    np.testing.assert_allclose(parts["loss"], 2 * mse + 0.5 * mmd, rtol=1e-4)
+    np.testing.assert_allclose(parts["mmd_truth_observables"], 0.5 * mmd, rtol=1e-3)
+    seen = mmd_squared(50 * truth[:, 1], 50 * reco[:, 1], (2.0, 8.0, 25.0, 67.0), batch.weight, batch.weight)
+    np.testing.assert_allclose(parts["mmd_reco_observables"], 0.5 * seen, rtol=1e-3)
+    np.testing.assert_allclose(parts["loss"], 2 * mse + 0.5 * (mmd + seen), rtol=1e-4)
 
 
 def test_losses_of_the_einn_by_hand():
