@@ -9,58 +9,24 @@ its 2, 8, 25, 67 GeV over a spread of 60 GeV; a constant learning rate, standard
 run: weeks on two CPU cores; ``einn.py`` is what was measured.
 """
 
+from pathlib import Path
+
 from ml_collections import ConfigDict
+
+from jaxunfold import config as configs
 
 
 def get_config(arg: str = "") -> ConfigDict:
-    """The config; ":smoke" shrinks it to a minute."""
-    if arg not in ("", "smoke"):
-        raise ValueError(f"expected nothing or 'smoke', found {arg!r}")
-    config = ConfigDict()
+    """The config of ``inn_paper.py`` with the noise and the losses of the eINN; ":smoke" shrinks it to a minute."""
+    path = Path(__file__).parent / "inn_paper.py"
+    config = configs.load(f"{path}:{arg}" if arg else path)
     config.method = "einn"
-    config.resonances = {"ll": ("e-", "e+"), "jj": ("q1", "q2")}
-    config.data = {
-        "path": "sample:zw_2jet",
-        "valid": 0.02,
-        "test": 0.1,
-        "split_seed": 0,
-        "augment": (),
-        "resident_bytes": 2**32,
-        "fit_events": 500_000,
-    }
-    config.preprocess = {
-        "coordinates": {"kind": "momenta"},
-        "features": {"kind": "four_momenta"},
-        "relative": (),
-        "scaling": "standard",
-    }
-    config.model = {
-        "flow": {"layer": "affine", "blocks": 24, "clamp": 2.0, "hidden": 256, "layers": 1},
-        "activation": "relu",
-        "ema": 0.0,
+    losses = {
         "truth_noise": 16,
         "reco_noise": 12,
         "mse_weight": 1.0,
         "mmd_weight": 0.2,
         "component_widths": (0.03, 0.13, 0.4, 1.1),
-        "mmd_observables": ("m_ll", "m_jj"),
-        "mmd_reco_observables": ("m_ll", "m_jj"),
-        "mmd_widths": (2.0, 8.0, 25.0, 67.0),
     }
-    config.optimizer = {"kind": "adam", "learning_rate": 8e-4, "schedule": "constant"}
-    config.training = {
-        "batch_size": 512,
-        "epochs": 1000,
-        "steps_per_dispatch": 50,
-        "seed": 0,
-        "checkpoint_every_seconds": 60.0,
-        "select": "last",
-        "patience": 0,
-        "eval_batch_size": 512,
-    }
-    config.evaluation = {"events": 10000, "draws": 60}
-    if arg == "smoke":
-        config.model.flow.update({"blocks": 4, "hidden": 32})
-        config.training.epochs = 1
-        config.evaluation.update({"events": 1000, "draws": 20})
+    config.model = config.model.to_dict() | losses
     return config
