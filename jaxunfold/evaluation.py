@@ -99,6 +99,7 @@ def compared(run: Run, events: Events, unfolded) -> Compared:
         resonances=run.resonances if events.kind == "momenta" else {},
         units=run.problem.truth_units,
         sample_weight=unfolded.weight,
+        named=run.named,
     )
 
 

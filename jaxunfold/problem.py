@@ -15,7 +15,7 @@ from jaxunfold.data.events import Events
 from jaxunfold.errors import InputError
 from jaxunfold.methods import METHODS
 from jaxunfold.metrics.compared import match_names
-from jaxunfold.physics.observables import leaves_of, observables
+from jaxunfold.physics.observables import column_expressions, expressions, leaves_of, named_over, observables
 from jaxunfold.training.optimizer import make_optimizer
 from jaxunfold.types import Method, Reco, Spec
 
@@ -53,6 +53,11 @@ def resonances_of(config: ConfigDict) -> dict[str, tuple[str, ...]]:
     return {name: tuple(children) for name, children in plain(config.resonances).items()}
 
 
+def named_of(config: ConfigDict) -> dict[str, str]:
+    """The observables that the config adds to the canonical ones, {name: expression}; its section is optional."""
+    return plain(config.get("observables") or {})
+
+
 def make_pipeline(config: ConfigDict, problem: Problem) -> preprocess.Pipeline:
     """The preprocessing that the config describes.
 
@@ -70,13 +75,20 @@ def make_pipeline(config: ConfigDict, problem: Problem) -> preprocess.Pipeline:
 
 def make_spec(config: ConfigDict, problem: Problem, pipeline: preprocess.Pipeline, fitted: preprocess.Fitted) -> Spec:
     """What a method needs to know: sizes, names and differentiable observables in physical units."""
-    resonances = resonances_of(config)
+    resonances, named = resonances_of(config), named_of(config)
+    if problem.kind == "table":
+        units = dict(zip(problem.truth_names, problem.truth_units or ("",) * len(problem.truth_names)))
+        nodes = column_expressions(units, named)
+    else:
+        nodes = expressions(problem.truth_names, resonances, named)
 
     def physical(truth, reco: Reco):
         decoded = jax.vmap(lambda z, a: preprocess.decode_truth(pipeline, fitted, z, a))(truth, reco.anchor)
         if problem.kind == "table":
-            return {name: decoded[:, i] for i, name in enumerate(problem.truth_names)}
-        return observables(decoded, problem.truth_names, resonances)
+            columns = {name: decoded[:, i] for i, name in enumerate(problem.truth_names)}
+            return columns | {name: node.value(columns) for name, node in nodes.items()}
+        leaves = {name: decoded[:, i] for i, name in enumerate(problem.truth_names)}
+        return {name: node.value(leaves) for name, node in nodes.items()}
 
     def pairs(objects):
         return pipeline.features.pairs(objects * fitted.object_scale + fitted.object_mean)
@@ -90,7 +102,7 @@ def make_spec(config: ConfigDict, problem: Problem, pipeline: preprocess.Pipelin
         reco = jax.vmap(pipeline.features.restore)(raw)
         if problem.kind == "table":
             return {name: reco[:, i] for i, name in enumerate(problem.reco_names)}
-        return observables(reco[:, columns], tuple(match), seen)
+        return observables(reco[:, columns], tuple(match), seen, named_over(tuple(match), seen, named))
 
     return Spec(
         len(pipeline.coordinates.names),

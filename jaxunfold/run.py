@@ -56,6 +56,11 @@ class Run:
         """The resonances that metrics and figures look at: {name: children}."""
         return problems.resonances_of(self.config)
 
+    @property
+    def named(self) -> dict[str, str]:
+        """The observables that the config adds, {name: expression}."""
+        return problems.named_of(self.config)
+
     def events(self, reco: Any, truth: Any = None) -> Events:
         """Anything that holds measured events, as Events in the trained order.
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from jaxunfold.errors import InputError
 from jaxunfold.physics import observables as obs
+from jaxunfold.physics.expressions import Node
 
 CHUNK = 1_000_000
 
@@ -24,6 +25,7 @@ class Compared(NamedTuple):
     match: {truth name: reco name}, the measured object that corresponds to each leaf or column.
     resonances: {} for a table. units: {observable: unit}, "" where there is none.
     smeared: {observable: [n, k]}, measured events that a method made of each true one; None where it makes none.
+    named: the observables that the config added, {name: expression}.
     """
 
     truth: dict[str, np.ndarray]
@@ -41,6 +43,7 @@ class Compared(NamedTuple):
     resonances: dict[str, tuple[str, ...]]
     units: dict[str, str]
     smeared: dict[str, np.ndarray] | None = None
+    named: dict[str, str] | None = None
 
     @property
     def paired(self) -> bool:
@@ -62,46 +65,35 @@ def match_names(truth_names: Sequence[str], reco_names: Sequence[str]) -> dict[s
     return {name: other for name, other in pairs.items() if other is not None}
 
 
-def observable_units(names: Sequence[str]) -> dict[str, str]:
-    """GeV for every canonical observable but the pseudorapidities."""
-    return {name: "" if name.startswith("eta_") else "GeV" for name in names}
-
-
-def observable_names(labels, resonances) -> list[str]:
-    """Names of the canonical observables in their order, which a dictionary loses on its way through jit."""
-    leaves = [f"{quantity}_{label}" for label in labels for quantity in ("pt", "eta")]
-    return leaves + [f"{quantity}_{name}" for name in resonances for quantity in ("m", "pt")]
-
-
 @functools.cache
-def _compiled(labels, resonances):
-    names = observable_names(labels, dict(resonances))
-    return jax.jit(lambda p: [obs.observables(p, labels, dict(resonances))[name] for name in names])
+def _compiled(labels, resonances, named):
+    # a list, for a dictionary loses its order on its way through jit
+    return jax.jit(lambda p: list(obs.observables(p, labels, dict(resonances), dict(named)).values()))
 
 
-def momenta_observables(momenta, labels, resonances) -> dict[str, np.ndarray]:
-    """Canonical observables of momenta [..., p, 4] as numpy arrays [...], computed in chunks."""
+def momenta_observables(momenta, labels, resonances, named=None) -> dict[str, np.ndarray]:
+    """Canonical and named observables of momenta [..., p, 4] as numpy arrays [...], computed in chunks."""
     leading = momenta.shape[:-2]
     flat = momenta.reshape(-1, *momenta.shape[-2:])
-    names = observable_names(labels, resonances)
-    compute = _compiled(tuple(labels), tuple((name, tuple(c)) for name, c in resonances.items()))
+    names = obs.expressions(labels, resonances, named)
+    tree = tuple((name, tuple(children)) for name, children in resonances.items())
+    compute = _compiled(tuple(labels), tree, tuple((named or {}).items()))
     parts = [jax.device_get(compute(part)) for part in np.array_split(flat, -(-len(flat) // CHUNK))]
     return {name: np.concatenate(part).reshape(leading) for name, part in zip(names, zip(*parts))}
 
 
-def reco_observables(reco, mask, reco_names, match, resonances) -> dict[str, np.ndarray]:
+def reco_observables(reco, mask, reco_names, match, resonances, named=None) -> dict[str, np.ndarray]:
     """The truth's observables at reco level, from the corresponding objects; NaN where one is absent."""
     index = {name: i for i, name in enumerate(reco_names)}
     leaves = list(match)
     usable = {r: c for r, c in resonances.items() if all(x in match for x in obs.leaves_of(r, resonances))}
     columns = [index[match[leaf]] for leaf in leaves]
-    values = momenta_observables(reco[:, columns], leaves, usable)
+    values = momenta_observables(reco[:, columns], leaves, usable, obs.named_over(leaves, usable, named))
     if mask is None:
         return values
     present = dict(zip(leaves, mask[:, columns].T))
-    for name in values:
-        node = name.split("_", 1)[1]
-        there = np.all([present[leaf] for leaf in obs.leaves_of(node, usable)], axis=0)
+    for name, node in obs.expressions(leaves, usable, obs.named_over(leaves, usable, named)).items():
+        there = np.all([present[leaf] for leaf in node.leaves], axis=0)
         values[name] = np.where(there, values[name], np.float32(np.nan))
     return values
 
@@ -109,6 +101,12 @@ def reco_observables(reco, mask, reco_names, match, resonances) -> dict[str, np.
 def table_columns(table, names) -> dict[str, np.ndarray]:
     """{name: [...]} from the last axis of a table."""
     return {name: np.ascontiguousarray(table[..., i]) for i, name in enumerate(names)}
+
+
+def with_named(columns: Mapping[str, np.ndarray], nodes: Mapping[str, Node]) -> dict[str, np.ndarray]:
+    """A table's columns and the named observables of them, those whose columns are all there."""
+    out = {name: np.asarray(node.value(columns)) for name, node in nodes.items() if set(node.leaves) <= set(columns)}
+    return {**columns, **out}
 
 
 def divide_weight(weight: np.ndarray, log_weights: np.ndarray, sample_weight: np.ndarray | None = None) -> np.ndarray:
@@ -140,6 +138,7 @@ def compare(
     resonances: Mapping[str, Sequence[str]] | None = None,
     units: Sequence[str] = (),
     sample_weight: np.ndarray | None = None,
+    named: Mapping[str, str] | None = None,
 ) -> Compared:
     """Line up truth, draws and measured events for ``evaluate_metrics`` and ``write_report``.
 
@@ -153,6 +152,7 @@ def compare(
       resonances: Decay tree, {"ll": ("e-", "e+"), ...}; None or {} for a table.
       units: Unit of each truth column of a table.
       sample_weight: Weights of any sign that the draws had before log_weights, [n, k]; None is one.
+      named: More observables, {"dphi_ll": "deltaphi(e-, e+)"}, over leaves and resonances or a table's columns.
     Raises: InputError if shapes or names do not fit, or the weights do not sum to a positive number.
     """
     truth, samples = np.asarray(truth), np.asarray(samples)
@@ -176,19 +176,23 @@ def compare(
         # columns correspond by name; by order only where the two tables have as many
         same = reco is not None and reco.shape[1] == width
         match = {a: b for a, b in match_names(truth_names, reco_names).items() if a == b or same}
-        truth_obs, draw_obs = table_columns(truth, truth_names), table_columns(samples, truth_names)
-        measured = table_columns(reco, reco_names) if reco is not None else {}
-        reco_obs = {name: measured[other] for name, other in match.items()} if reco is not None else {}
         unit = dict(zip(truth_names, units or [""] * width))
+        nodes = obs.column_expressions(unit, named)
+        truth_obs = with_named(table_columns(truth, truth_names), nodes)
+        draw_obs = with_named(table_columns(samples, truth_names), nodes)
+        measured = table_columns(reco, reco_names) if reco is not None else {}
+        reco_obs = with_named({name: measured[match[name]] for name in match}, nodes) if reco is not None else {}
+        unit |= {name: node.unit for name, node in nodes.items()}
     else:
         match = match_names(truth_names, reco_names)
-        truth_obs = momenta_observables(truth, truth_names, resonances)
-        draw_obs = momenta_observables(samples, truth_names, resonances)
-        reco_obs = {} if reco is None else reco_observables(reco, mask, reco_names, match, resonances)
-        unit = observable_units(tuple(truth_obs))
+        truth_obs = momenta_observables(truth, truth_names, resonances, named)
+        draw_obs = momenta_observables(samples, truth_names, resonances, named)
+        reco_obs = {} if reco is None else reco_observables(reco, mask, reco_names, match, resonances, named)
+        unit = {name: node.unit for name, node in obs.expressions(truth_names, resonances, named).items()}
     return Compared(
         truth_obs, draw_obs, reco_obs, weight, divide_weight(weight, log_weights, sample_weight), truth, samples,
         None if reco is None else np.asarray(reco), mask, truth_names, reco_names, match, resonances, unit,
+        named=dict(named or {}),
     )  # fmt: skip
 
 
@@ -201,6 +205,7 @@ def with_smeared(data: Compared, smeared: np.ndarray) -> Compared:
     if data.is_table:
         measured = table_columns(flat, data.reco_names)
         values = {name: measured[other] for name, other in data.match.items()}
+        values = with_named(values, obs.column_expressions({name: "" for name in data.truth_names}, data.named))
     else:
-        values = reco_observables(flat, None, data.reco_names, data.match, data.resonances)
+        values = reco_observables(flat, None, data.reco_names, data.match, data.resonances, data.named)
     return data._replace(smeared={name: column.reshape(smeared.shape[:2]) for name, column in values.items()})

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 
 from jaxunfold.errors import InputError
 from jaxunfold.physics import fourvectors as fv
-from jaxunfold.physics.observables import pair_mass
+from jaxunfold.physics.fourvectors import pair_mass
 from jaxunfold.physics.pairing import check_among, closest_pair
 
 UNIT_X, UNIT_Y = np.array([1.0, 1.0, 0.0, 0.0], np.float32), np.array([1.0, 0.0, 1.0, 0.0], np.float32)

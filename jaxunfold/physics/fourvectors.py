@@ -35,6 +35,17 @@ def mass(p: Float[Array, "*n 4"]) -> Float[Array, "*n"]:
     return jnp.sqrt(jnp.maximum(mass_squared(p), TINY))
 
 
+def pair_mass(p: Float[Array, "*n 4"], q: Float[Array, "*n 4"]) -> Float[Array, "*n"]:
+    """Invariant mass of p + q, from the angle between them: no cancellation for light particles in float32."""
+    energies = 2 * p[..., 0] * q[..., 0]
+    np_, nq = p[..., 1:] / p[..., :1], q[..., 1:] / q[..., :1]
+    beta_p, beta_q = jnp.sum(np_**2, -1), jnp.sum(nq**2, -1)
+    # 1 - n.n' = (|n - n'|^2 + (1 - n^2) + (1 - n'^2)) / 2 keeps the small angles that 1 - cos loses
+    opening = 0.5 * jnp.sum((np_ - nq) ** 2, -1) + 0.5 * (1 - beta_p) + 0.5 * (1 - beta_q)
+    m2 = energies * opening + jnp.maximum(mass_squared(p), 0) + jnp.maximum(mass_squared(q), 0)
+    return jnp.sqrt(jnp.maximum(m2, TINY))
+
+
 def transverse_mass(p: Float[Array, "*n 4"]) -> Float[Array, "*n"]:
     """sqrt(m^2 + pT^2) in GeV."""
     return jnp.sqrt(jnp.maximum(mass_squared(p), 0.0) + pt(p) ** 2)
@@ -62,3 +73,17 @@ def on_shell(p: Float[Array, "*n 4"], m=0.0) -> Float[Array, "*n 4"]:
     """The same three-momentum with the energy of a particle of mass m."""
     energy = jnp.sqrt(jnp.sum(p[..., 1:] ** 2, axis=-1) + m**2)
     return jnp.concatenate([energy[..., None], p[..., 1:]], axis=-1)
+
+
+def delta_r(p: Float[Array, "*n 4"], q: Float[Array, "*n 4"]) -> Float[Array, "*n"]:
+    """Distance in pseudorapidity and azimuth."""
+    return jnp.sqrt((eta(p) - eta(q)) ** 2 + wrap_angle(phi(p) - phi(q)) ** 2 + TINY)
+
+
+def decay_cosine(p: Float[Array, "*n 4"], parent: Float[Array, "*n 4"]) -> Float[Array, "*n"]:
+    """Cosine of the angle of p to its parent's flight, in the parent's rest frame."""
+    m, momentum = mass(parent), jnp.sqrt(jnp.sum(parent[..., 1:] ** 2, -1) + TINY)
+    energy = (parent[..., 0] * p[..., 0] - jnp.sum(parent[..., 1:] * p[..., 1:], -1)) / m
+    along = (parent[..., 0] * jnp.sum(parent[..., 1:] * p[..., 1:], -1) / momentum - momentum * p[..., 0]) / m
+    size = jnp.sqrt(jnp.maximum(energy**2 - jnp.maximum(mass_squared(p), 0), TINY))
+    return jnp.clip(along / size, -1, 1)

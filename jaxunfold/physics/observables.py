@@ -1,11 +1,12 @@
-"""The canonical observables of a process: pT and eta of every leaf, mass and pT of every resonance."""
+"""The observables of a process: pT and eta of every leaf, mass and pT of every resonance, and what a config adds."""
 
+import functools
 from collections.abc import Mapping, Sequence
 
-import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxunfold.physics import fourvectors as fv
+from jaxunfold.errors import InputError
+from jaxunfold.physics.expressions import Node, parse
 
 
 def leaves_of(name: str, resonances: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
@@ -15,36 +16,74 @@ def leaves_of(name: str, resonances: Mapping[str, Sequence[str]]) -> tuple[str, 
     return tuple(leaf for child in resonances[name] for leaf in leaves_of(child, resonances))
 
 
-def pair_mass(p: Float[Array, "*n 4"], q: Float[Array, "*n 4"]) -> Float[Array, "*n"]:
-    """Invariant mass of p + q, from the angle between them: no cancellation for light particles in float32."""
-    energies = 2 * p[..., 0] * q[..., 0]
-    np_, nq = p[..., 1:] / p[..., :1], q[..., 1:] / q[..., :1]
-    beta_p, beta_q = jnp.sum(np_**2, -1), jnp.sum(nq**2, -1)
-    # 1 - n.n' = (|n - n'|^2 + (1 - n^2) + (1 - n'^2)) / 2 keeps the small angles that 1 - cos loses
-    opening = 0.5 * jnp.sum((np_ - nq) ** 2, -1) + 0.5 * (1 - beta_p) + 0.5 * (1 - beta_q)
-    m2 = energies * opening + jnp.maximum(fv.mass_squared(p), 0) + jnp.maximum(fv.mass_squared(q), 0)
-    return jnp.sqrt(jnp.maximum(m2, fv.TINY))
+def canonical(labels: Sequence[str], resonances: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """The expressions of the canonical observables, in their order: {"pt_e-": "pt(e-)", ..., "m_ll": "mass(ll)"}."""
+    leaves = {f"{quantity}_{label}": f"{quantity}({label})" for label in labels for quantity in ("pt", "eta")}
+    return leaves | {f"{short}_{name}": f"{function}({name})" for name in resonances
+                     for short, function in (("m", "mass"), ("pt", "pt"))}  # fmt: skip
+
+
+def expressions(
+    labels: Sequence[str], resonances: Mapping[str, Sequence[str]], named: Mapping[str, str] | None = None
+) -> dict[str, Node]:
+    """The canonical observables and those of a config by name, as expressions over the leaves.
+
+    Args:
+      labels: Name of each particle.
+      resonances: Name of each resonance and its children, e.g. {"ll": ("e-", "e+"), "jj": ("q1", "q2")}; named
+        expressions may use the names as well.
+      named: More observables, {"dphi_ll": "deltaphi(e-, e+)"}.
+    Raises: InputError for an expression that cannot be read, or a name that is taken.
+    """
+    pairs = tuple((name, tuple(children)) for name, children in resonances.items())
+    return dict(_expressions(tuple(labels), pairs, tuple((named or {}).items())))
+
+
+@functools.cache
+def _expressions(labels, resonances, named) -> tuple[tuple[str, Node], ...]:
+    tree = dict(resonances)
+    texts = canonical(labels, tree)
+    if taken := [name for name, _ in named if name in texts]:
+        raise InputError(f"observables.{taken[0]}: expected a name of its own, found one of every process")
+    sums = {name: leaves_of(name, tree) for name in tree}
+    return tuple((name, parse(text, labels, sums=sums)) for name, text in (*texts.items(), *named))
+
+
+def named_over(
+    labels: Sequence[str], resonances: Mapping[str, Sequence[str]], named: Mapping[str, str] | None
+) -> dict[str, str]:
+    """Those of the named observables that these leaves and resonances are enough for."""
+    out = {}
+    for name, text in (named or {}).items():
+        try:
+            parse(text, labels, sums={node: leaves_of(node, resonances) for node in resonances})
+        except InputError:
+            continue
+        out[name] = text
+    return out
+
+
+def column_expressions(units: Mapping[str, str], named: Mapping[str, str] | None = None) -> dict[str, Node]:
+    """A config's observables of a table, over its columns {name: unit}. Raises: InputError as ``expressions``."""
+    if taken := [name for name in named or {} if name in units]:
+        raise InputError(f"observables.{taken[0]}: expected a name of its own, found a column of the table")
+    return {name: parse(text, columns=units) for name, text in (named or {}).items()}
 
 
 def observables(
-    momenta: Float[Array, "*n p 4"], labels: Sequence[str], resonances: Mapping[str, Sequence[str]]
+    momenta: Float[Array, "*n p 4"],
+    labels: Sequence[str],
+    resonances: Mapping[str, Sequence[str]],
+    named: Mapping[str, str] | None = None,
 ) -> dict[str, Array]:
-    """Canonical observables of momenta, in GeV and units of rapidity.
+    """Canonical observables of momenta and named ones, in GeV and units of rapidity.
 
     Args:
       momenta: Particles (E, px, py, pz) in GeV.
       labels: Name of each particle, [p].
       resonances: Name of each resonance and its children, e.g. {"ll": ("e-", "e+"), "jj": ("q1", "q2")}.
+      named: More of them, see ``expressions``.
     Returns: {"pt_e-": [*n], "eta_e-": [*n], ..., "m_ll": [*n], "pt_ll": [*n], ...} in this order.
     """
-    index = {label: i for i, label in enumerate(labels)}
-    out = {}
-    for label, i in index.items():
-        out[f"pt_{label}"] = fv.pt(momenta[..., i, :])
-        out[f"eta_{label}"] = fv.eta(momenta[..., i, :])
-    for name in resonances:
-        leaves = [momenta[..., index[leaf], :] for leaf in leaves_of(name, resonances)]
-        total = sum(leaves[1:], leaves[0])
-        out[f"m_{name}"] = pair_mass(*leaves) if len(leaves) == 2 else fv.mass(total)
-        out[f"pt_{name}"] = fv.pt(total)
-    return out
+    leaves = {label: momenta[..., i, :] for i, label in enumerate(labels)}
+    return {name: node.value(leaves) for name, node in expressions(labels, resonances, named).items()}

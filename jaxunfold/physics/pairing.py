@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from jaxunfold.errors import InputError
 from jaxunfold.physics import fourvectors as fv
-from jaxunfold.physics.observables import pair_mass
+from jaxunfold.physics.fourvectors import pair_mass
 
 
 def closest_pair(momenta: Float[Array, "m 4"], among: Sequence[int], mass: float) -> Float[Array, "2 4"]:

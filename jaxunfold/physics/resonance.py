@@ -21,7 +21,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxunfold.physics import fourvectors as fv
-from jaxunfold.physics.observables import pair_mass
+from jaxunfold.physics.fourvectors import pair_mass
 from jaxunfold.physics.tree import Tree
 
 SMALL = 1e-9

@@ -129,6 +129,8 @@ def spectra_heading(data: Compared, name: str) -> str:
     if data.is_table:
         return f"Spectra of the columns, {int(node) + 1}"
     fixed = {"resonances": "Resonances", "others": "Spectra of the other particles"}
+    if node.startswith("named_"):
+        return "Spectra of the config's observables"
     if node in fixed:
         return fixed[node]
     leaves = ", ".join(labels.particle(x)[1] for x in data.resonances[node])

@@ -160,4 +160,7 @@ def groups(data: Compared) -> list[tuple[str, list[tuple[str, bool, bool]]]]:
         panels += [(f"m_{name}", True, False) for name in data.resonances]
         panels += [(f"pt_{name}", True, False) for name in data.resonances]
         out.append(("spectra_resonances", panels))
-    return out
+    named = list(data.named or {})
+    return out + [
+        (f"spectra_named_{i // 4}", [(x, False, False) for x in named[i : i + 4]]) for i in range(0, len(named), 4)
+    ]

@@ -7,7 +7,8 @@ import pytest
 
 from jaxunfold.errors import InputError
 from jaxunfold.physics import fourvectors as fv
-from jaxunfold.physics.observables import leaves_of, observables, pair_mass
+from jaxunfold.physics.fourvectors import pair_mass
+from jaxunfold.physics.observables import leaves_of, observables
 from jaxunfold.physics.symmetries import reflect
 
 
