@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxunfold.training.optimizer import ema_update
-from jaxunfold.types import Batch, Params
+from jaxunfold.types import Params
 
 
 class State(NamedTuple):
@@ -35,16 +35,18 @@ def descent(
       optimizer: An optax transformation.
       ema: Decay of the running mean of the weights; 0 keeps the last weights.
       scheduled: ``terms`` also takes the number of updates so far: (params, batch, key, step).
+    A batch is what ``start`` and ``terms`` expect, a ``types.Batch`` for a method.
+
     Returns: init: (key, batch) -> State; step: (state, batch, key) -> (State, {"loss": ..., terms}).
     """
 
-    def init(key, batch: Batch) -> State:
+    def init(key, batch) -> State:
         params = start(key, batch)
         # a copy: a donated buffer must not appear twice
         mean = jax.tree.map(jnp.copy, params)
         return State(params, mean, optimizer.init(params), jnp.zeros((), jnp.int32))
 
-    def step(state: State, batch: Batch, key):
+    def step(state: State, batch, key):
         at = (state.step,) if scheduled else ()
         (loss, parts), grads = jax.value_and_grad(terms, has_aux=True)(state.params, batch, key, *at)
         updates, opt_state = optimizer.update(grads, state.opt_state, state.params)

@@ -1,0 +1,401 @@
+"""Table 4.3 of the thesis: four Gaussians, a double donut and three rings, with and without latent space refinement.
+
+python benchmarks/laser.py --toys gaussians,donut,rings --seeds 0 [--rows ...] [--out runs/laser] [--quick]
+python benchmarks/laser.py --table
+
+Each training is kept in OUT/TOY-SEED and not repeated; every row leaves its scores in
+benchmarks/results/laser/TOY-SEED.json (beside them with --quick), and the figures go to OUT. Needs the extra
+``laser``.
+"""
+
+import argparse
+import json
+import pickle
+import time
+from functools import cached_property, partial
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from jaxunfold.bijections import mixture as mixtures
+from jaxunfold.data.rings import TOYS, sample
+from jaxunfold.metrics.chains import effective_sample_size
+from jaxunfold.metrics.plane import scores
+from jaxunfold.refinement.flow import flow
+from jaxunfold.refinement.gan import gan
+from jaxunfold.refinement.generator import Sample, draw, mixture, unconditional
+from jaxunfold.refinement.hmc import hmc
+from jaxunfold.refinement.langevin import langevin
+from jaxunfold.refinement.latent import push, refined_log_density
+from jaxunfold.refinement.matching import matching
+from jaxunfold.refinement.nuts import blackjax_chains
+from jaxunfold.refinement.rejection import reject, resample
+from jaxunfold.refinement.weights import LogWeight, Options, learn_weight
+from jaxunfold.report import style
+from jaxunfold.training.epochs import run_epochs
+
+RESULTS = Path(__file__).parent / "results" / "laser"
+THESIS = {
+    "baseline": ((0.28, 0.66), (0.23, 0.27), (0.067, 0.21)), "hmc": ((0.22, 0.12), (0.06, 0.07), (0.137, 0.07)),
+    "laser": ((0.21, 0.24), (0.09, 0.09), (0.047, 0.08)), "dctr": ((0.09, 0.09), (0.11, 0.05), (0.037, 0.04)),
+    "truth": ((0.02, 0.04), (0.02, 0.04), (0.006, 0.02)),
+}  # fmt: skip
+"""(EMD, JSD) of Gaussians, donut, rings; of the truth: the errors in brackets, which are another sample's scores."""
+
+NAMES = {
+    "truth": "truth, another sample", "baseline": "baseline, RealNVP", "dctr": "DCTR, weighted",
+    "laser": "LaSeR, GAN refiner", "laser_matching": "LaSeR, flow matching refiner", "rejection": "rejection",
+    "baseline_few": "baseline, 200,000 draws", "hmc": "HMC, our leapfrog, tuned",
+    "hmc_few": "HMC, tuned, 200,000 draws",
+    "truth_few": "truth, 200,000 points",
+    "hmc_thesis": "HMC as in the thesis, 200,000 draws", "nuts": "NUTS (blackjax), 200,000 draws",
+    "langevin": "Langevin (DDLS), 200,000 draws", "spline": "spline flow", "matching": "flow matching",
+    "mixture": "RealNVP on a mixture", "em": "mixture alone (EM)",
+}  # fmt: skip
+
+
+class Sizes:
+    """Numbers of points, draws and epochs; --quick shrinks them to a minute."""
+
+    def __init__(self, quick: bool):
+        self.points, self.draws, self.few = (8000, 20_000, 4000) if quick else (480_000, 2_000_000, 200_000)
+        self.epochs = {"baseline": 20, "weights": 15, "gan": 40, "matching": 20, "spline": 10, "mixture": 10}
+        self.chains, self.batch = (100, 500) if quick else (4000, 2000)
+        if quick:
+            self.epochs = dict.fromkeys(self.epochs, 1)
+
+
+class Experiment:
+    """One toy and one seed; each part is made once, on first use."""
+
+    def __init__(self, toy: str, seed: int, out: Path, quick: bool):
+        self.name, self.toy, self.seed, self.sizes = toy, TOYS[toy], seed, Sizes(quick)
+        self.folder = out / f"{toy}-{seed}{'-quick' if quick else ''}"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        rng = np.random.default_rng([seed, *map(ord, toy)])
+        self.true = sample(rng, self.toy, self.sizes.points)
+        self.test, self.other = (sample(rng, self.toy, self.sizes.draws) for _ in range(2))
+        self.mean, self.width = self.true.mean(0), self.true.std(0)
+        self.x = jnp.asarray((self.true - self.mean) / self.width)
+
+    def key(self, name: str):
+        return jax.random.fold_in(jax.random.key(self.seed), sum(map(ord, name)))
+
+    def kept(self, name: str, make):
+        """What ``make`` gives, from the disk where it is there already; with the CPU seconds it took."""
+        path = self.folder / f"{name}.pkl"
+        if not path.exists():
+            begin = time.process_time()
+            found = jax.tree.map(lambda leaf: np.asarray(leaf) if isinstance(leaf, jax.Array) else leaf, make())
+            path.write_bytes(pickle.dumps((found, time.process_time() - begin)))
+            print(f"{self.folder.name} {name}: {time.process_time() - begin:.0f} CPU s", flush=True)
+        found, seconds = pickle.loads(path.read_bytes())
+        return jax.tree.map(lambda leaf: jnp.asarray(leaf) if isinstance(leaf, np.ndarray) else leaf, found), seconds
+
+    def trained(self, name: str, generator, data: Sample, epochs: int):
+        """State of a generator's training."""
+
+        def make():
+            init_key, key = jax.random.split(self.key(name))
+            return run_epochs(
+                key, generator.init(init_key), generator.step, data, batch_size=self.sizes.batch, epochs=epochs
+            )[0]
+
+        return self.kept(name, make)[0]
+
+    def optimizer(self, peak: float, epochs: int, **options):
+        steps = epochs * (self.sizes.points // self.sizes.batch)
+        return optax.adam(optax.cosine_onecycle_schedule(steps, peak, pct_start=0.2), **options)
+
+    def fit_flow(self, name: str, peak=2e-3, base=None, **options):
+        """(generator, state) of a flow on the toy."""
+        epochs = self.sizes.epochs[name]
+        found = flow(2, self.optimizer(peak, epochs), base=base, ema=0.998, normalise="none", **options)
+        return found, self.trained(name, found, unconditional(self.x), epochs)
+
+    @cached_property
+    def baseline(self):
+        size = {"blocks": 20, "hidden": 60} if self.name == "rings" else {"blocks": 12, "hidden": 48}
+        return self.fit_flow("baseline", layer="realnvp", layers=3, activation="leaky_relu", decay=1e-5, **size)
+
+    @cached_property
+    def mixture(self):
+        """Gaussian mixture of the points: 4 components for the Gaussians, 16 for each ring."""
+        num = 4 if self.name == "gaussians" else 16 * len(self.toy.centres)
+
+        def make():
+            tries = [
+                jax.jit(partial(mixtures.fit, num=num, steps=150))(key, self.x[:40_000])
+                for key in jax.random.split(self.key("em"), 3)
+            ]
+            return max(tries, key=lambda found: found[1][-1])[0]
+
+        return self.kept("em", make)[0]
+
+    def generate(self, z):
+        generator, state = self.baseline
+        return generator.generate(state, z, np.zeros(0, np.float32))
+
+    @cached_property
+    def log_weight(self) -> LogWeight:
+        generator, state = self.baseline
+        options = Options(epochs=self.sizes.epochs["weights"], hidden=(96, 96, 96), batch_size=2 * self.sizes.batch)
+        draw_key, key = jax.random.split(self.key("weights"))
+
+        def make():
+            made = jax.jit(partial(draw, generator, num=self.sizes.points))(state, draw_key)[1]
+            return learn_weight(key, self.x, made, options)
+
+        return self.kept("weights", make)[0]
+
+    @cached_property
+    def weighted_latents(self):
+        """Fresh latents, as many as points, and the log of their weights."""
+        z = jax.random.normal(self.key("latents"), (self.sizes.points, 2))
+        log_weight = self.log_weight
+        return z, jax.jit(lambda z: log_weight(push(self.generate, z)))(z)
+
+    def refined(self, name: str, refiner, epochs: int):
+        """Events of a refiner trained on the weighted latents: (latents, events)."""
+        z, log_w = self.weighted_latents
+        state = self.trained(
+            name, refiner, unconditional(z, jnp.exp(log_w - jax.nn.logsumexp(log_w) + np.log(len(log_w)))), epochs
+        )
+
+        def make(state, key):
+            latents = draw(refiner, state, key, self.sizes.draws)[1]
+            return latents, push(self.generate, latents)
+
+        return (*jax.jit(make)(state, self.key(name + "draws")), None, {})
+
+    def chains(self, name: str, sampler, chains: int):
+        """Events of a Markov chain from resampled baseline draws: (latents, events), effective draws a second."""
+        log_density = refined_log_density(self.generate, self.log_weight)
+        z, log_w = self.weighted_latents
+        start = z[resample(self.key(name + "start"), log_w, chains)]
+        run = jax.jit(partial(sampler, log_density)).lower(self.key(name), start).compile()
+        begin = time.process_time()
+        found = jax.block_until_ready(run(self.key(name), start))
+        seconds = time.process_time() - begin
+        ess = min(effective_sample_size(np.asarray(found.draws[..., i])) for i in range(2))
+        latents = found.draws.reshape(-1, 2)
+        info = {"acceptance": float(jnp.mean(found.acceptance)), "ess": ess, "cpu_seconds": seconds}
+        return latents, jax.jit(partial(push, self.generate))(latents), None, info
+
+    def plain(self, generator, state, name: str, num: int):
+        """Draws of a generator: (latents, events, no weights)."""
+        return (*jax.jit(partial(draw, generator, num=num))(state, self.key(name)), None, {})
+
+    # one function a row: (latents or None, events, log-weights or None, info)
+    def truth(self):
+        return None, (self.other - self.mean) / self.width, None, {}
+
+    def baseline_row(self):
+        return self.plain(*self.baseline, "test", self.sizes.draws)
+
+    def truth_few(self):
+        return None, (self.other[: self.sizes.few] - self.mean) / self.width, None, {}
+
+    def baseline_few(self):
+        return self.plain(*self.baseline, "few", self.sizes.few)
+
+    def dctr(self):
+        z, x, _, _ = self.baseline_row()
+        found = self.log_weight
+        log_w = jax.jit(lambda x: jax.lax.map(found, x, batch_size=16384))(x)
+        return z, x, log_w, {"ess_of_weights": found.health.ess, "loss": found.loss}
+
+    def laser(self):
+        epochs = self.sizes.epochs["gan"]
+        steps = epochs * (self.sizes.points // self.sizes.batch)
+        rate = optax.cosine_decay_schedule(1e-3, steps, 0.01)
+        refiner = gan(
+            2, optax.adam(rate, b1=0.5, b2=0.9), critic_optimizer=optax.adam(rate, b1=0.5, b2=0.99), latent_dim=4,
+            hidden=(64, 64, 64), critic_hidden=(96, 96, 96), activation="silu", penalty=0.02, ema=0.999,
+        )  # fmt: skip
+        return self.refined("gan", refiner, epochs)
+
+    def laser_matching(self):
+        epochs = self.sizes.epochs["matching"]
+        options = {"hidden": 64, "layers": 4, "solver": {"kind": "heun", "steps": 20}}
+        return self.refined("refiner", matching(2, self.optimizer(2e-3, epochs), ema=0.999, **options), epochs)
+
+    def rejection(self):
+        z, x, log_w, _ = self.dctr()
+        found = reject(self.key("rejection"), log_w, float(jnp.quantile(log_w, 0.9999)))
+        info = {"efficiency": float(found.efficiency), "clipped": float(found.clipped)}
+        return z[found.keep], x[found.keep], None, info
+
+    def hmc(self):
+        options = {"step_size": 0.3, "num_steps": 5, "burn_in": 20}
+        each = self.sizes.draws // self.sizes.chains
+        return self.chains("hmc", partial(hmc, num_draws=each, **options), self.sizes.chains)
+
+    def hmc_few(self):
+        """One in ten of the same draws of every chain."""
+        latents, x, none, info = self.hmc()
+        step = self.sizes.draws // self.sizes.few
+        few = (a.reshape(-1, self.sizes.chains, 2)[::step].reshape(-1, 2) for a in (latents, x))
+        return (*few, none, {"acceptance": info["acceptance"]})
+
+    def hmc_thesis(self):
+        return self.chains("hmc_thesis", partial(hmc, num_draws=self.sizes.few // 100, burn_in=3000), 100)
+
+    def nuts(self):
+        each = self.sizes.few // self.sizes.chains
+        return self.chains("nuts", partial(blackjax_chains, num_draws=each, burn_in=10), self.sizes.chains)
+
+    def langevin(self):
+        each = self.sizes.few // self.sizes.chains
+        sampler = partial(langevin, step_size=0.01, burn_in=200, num_draws=each, thin=10)
+        return self.chains("langevin", sampler, self.sizes.chains)
+
+    def spline(self):
+        options = {"layer": "spline", "blocks": 6, "hidden": 64, "layers": 2, "bins": 16, "bound": 5.0}
+        return self.plain(*self.fit_flow("spline", **options), "test", self.sizes.draws)
+
+    def matching(self):
+        epochs = 2 * self.sizes.epochs["matching"]
+        found = matching(2, self.optimizer(2e-3, epochs), ema=0.999, hidden=64, layers=4)
+        state = self.trained("matching", found, unconditional(self.x), epochs)
+        return self.plain(found, state, "test", self.sizes.draws)
+
+    def mixture_row(self):
+        options = {"layer": "realnvp", "blocks": 6, "hidden": 48, "layers": 2, "activation": "leaky_relu"}
+        found = self.fit_flow("mixture", base=mixture(self.mixture), **options)
+        return self.plain(*found, "test", self.sizes.draws)
+
+    def em(self):
+        base = mixture(self.mixture)
+        return None, jax.jit(jax.vmap(base.draw))(jax.random.split(self.key("test"), self.sizes.draws)), None, {}
+
+    def row(self, name: str):
+        return getattr(self, name if name not in ("baseline", "mixture") else name + "_row")()
+
+    def score(self, name: str) -> dict:
+        """The row's scores; its events are kept thinned, for the figure."""
+        latents, x, log_w, info = self.row(name)
+        weight = None if log_w is None else np.exp(np.asarray(log_w, np.float64) - float(jnp.max(log_w)))
+        events = np.asarray(x) * self.width + self.mean
+        found = scores(events, self.test, self.toy.reach, weight=weight)
+        few = slice(None, None, max(1, len(events) // 400_000))
+        np.savez(
+            self.folder / f"draws_{name}.npz", x=events[few].astype(np.float32),
+            z=np.zeros((0, 2)) if latents is None else np.asarray(latents)[few],
+            weight=np.zeros(0) if weight is None else weight[few],
+        )  # fmt: skip
+        return found._asdict() | {"draws": len(events)} | {k: v for k, v in info.items()}
+
+
+LATENT_RANGE = 3.5
+FIGURE_ROWS = ("baseline", "hmc", "laser", "laser_matching", "dctr")
+
+
+def draw_figure(experiment: Experiment, out: Path) -> None:
+    """Feature space above, latent space below: Figs. 4.3 to 4.5."""
+    from matplotlib.colors import LogNorm
+
+    names = [name for name in FIGURE_ROWS if (experiment.folder / f"draws_{name}.npz").exists()]
+    reach = experiment.toy.reach
+    with style.context():
+        figure = style.new_figure(2.2 * (len(names) + 1), 4.4)
+        axes = figure.subplots(2, len(names) + 1)
+        for ax in axes.ravel():
+            ax.set(xticks=[], yticks=[])
+            ax.tick_params(which="both", length=0)
+        truth = experiment.test[:400_000]
+        panels = [("truth", truth, None, None)]
+        for name in names:
+            with np.load(experiment.folder / f"draws_{name}.npz") as kept:
+                weight = kept["weight"] if len(kept["weight"]) else None
+                panels.append((NAMES[name].split(", 200")[0], kept["x"], kept["z"], weight))
+
+        def image(ax, x, limits, weight, bins=100):
+            edges = [np.linspace(-limit, limit, bins + 1) for limit in limits]
+            density, *_ = np.histogram2d(x[:, 0], x[:, 1], edges, weights=weight, density=True)
+            scaled = np.ma.masked_equal(density.T, 0) * np.prod(limits)
+            ax.pcolormesh(*edges, scaled, norm=LogNorm(3e-3, 5), cmap="viridis", rasterized=True)
+
+        for column, (label, x, z, weight) in enumerate(panels):
+            axes[0, column].set_title(label.replace(", ", "\n"), fontsize=9)
+            image(axes[0, column], x, reach, weight)
+            if z is None:
+                axes[1, column].axis("off")
+            else:
+                image(axes[1, column], z, (LATENT_RANGE, LATENT_RANGE), weight)
+        axes[0, 0].set_ylabel("feature space")
+        if len(panels) > 1:
+            axes[1, 1].set_ylabel("latent space")
+        style.save(figure, str(out), f"laser_{experiment.name}")
+
+
+def table(folder: Path) -> str:
+    """EMD and JSD of every row as published, and JSD normalised, over the seeds there are; the thesis's beside it."""
+    found: dict = {}
+    for path in sorted(folder.glob("*.json")):
+        toy = path.stem.rpartition("-")[0]
+        for name, row in json.loads(path.read_text()).items():
+            found.setdefault(name, {}).setdefault(toy, []).append(row)
+
+    def cell(rows, key, digits):
+        values = [row[key] for row in rows]
+        mean = f"{np.mean(values):.{digits}f}"
+        return mean if len(values) == 1 else f"{mean} ({min(values):.{digits}f} to {max(values):.{digits}f})"
+
+    toys = list(TOYS)
+    lines = ["| | " + " | ".join(f"{toy}: EMD | JSD | JSD [10^-3 nats]" for toy in toys) + " |"]
+    lines += ["|---|" + "---|" * (3 * len(toys))]
+    for name in (name for name in NAMES if name in found):
+        cells = []
+        for number, toy in enumerate(toys):
+            rows = found[name].get(toy)
+            if not rows:
+                cells += ["", "", ""]
+                continue
+            emd, jsd = cell(rows, "emd_raw", 3), cell(rows, "jsd_raw", 3)
+            if name in THESIS:
+                emd, jsd = (f"{ours} [{theirs}]" for ours, theirs in zip((emd, jsd), THESIS[name][number]))
+            cells += [emd, jsd, cell([{"jsd": 1e3 * row["jsd"]} for row in rows], "jsd", 2)]
+        lines.append(f"| {NAMES[name]} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Entry point."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--toys", default=",".join(TOYS))
+    parser.add_argument("--seeds", default="0")
+    parser.add_argument(
+        "--rows", default="truth,baseline,dctr,hmc,hmc_few,baseline_few,truth_few,laser,laser_matching"
+    )
+    parser.add_argument("--out", type=Path, default=Path("runs/laser"))
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--again", action="store_true", help="also rows that have their scores")
+    parser.add_argument("--table", action="store_true", help="print the table of what was measured")
+    args = parser.parse_args()
+    if args.table:
+        print(table(RESULTS))
+        return
+    results = args.out / "quick" if args.quick else RESULTS
+    results.mkdir(parents=True, exist_ok=True)
+    for seed in (int(seed) for seed in args.seeds.split(",")):
+        for toy in args.toys.split(","):
+            experiment = Experiment(toy, seed, args.out, args.quick)
+            path = results / f"{toy}-{seed}.json"
+            for name in args.rows.split(","):
+                rows = json.loads(path.read_text()) if path.exists() else {}
+                if name in rows and not args.again:
+                    continue
+                begin = time.process_time()
+                rows[name] = experiment.score(name)
+                path.write_text(json.dumps(rows, indent=1) + "\n")
+                print(f"{toy} {seed} {name}: {time.process_time() - begin:.0f} CPU s, {rows[name]}", flush=True)
+            if seed == 0:
+                draw_figure(experiment, args.out)
+
+
+if __name__ == "__main__":
+    main()
