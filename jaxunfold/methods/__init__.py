@@ -2,12 +2,14 @@
 
 from functools import partial
 
-from jaxunfold.methods import cinn, einn, flow_matching, ibu, inn, iterated, neural_ode, omnifold, tilt
+from jaxunfold.methods import cinn, einn, fcgan, flow_matching, gan, ibu, inn, iterated, neural_ode, omnifold, tilt
 
 METHODS = {
     "cinn": cinn.build,
     "einn": einn.build,
+    "fcgan": fcgan.build,
     "flow_matching": flow_matching.build,
+    "gan": gan.build,
     "ibu": ibu.build,
     "inn": inn.build,
     "neural_ode": neural_ode.build,

@@ -12,11 +12,13 @@ class _MLP(nn.Module):
     hidden: Sequence[int]
     outputs: int
     activation: str
+    residual: bool = False
 
     @nn.compact
     def __call__(self, x):
-        for width in self.hidden:
-            x = activation_of(self.activation)(nn.Dense(width)(x))
+        for i, width in enumerate(self.hidden):
+            h = activation_of(self.activation)(nn.Dense(width)(x))
+            x = x + h if self.residual and i else h
         return nn.Dense(self.outputs)(x)
 
 
@@ -52,10 +54,15 @@ class _ConditionerMLP(nn.Module):
         return self(x, self.context(cond))
 
 
-def mlp(inputs: int, hidden: Sequence[int], outputs: int, activation: str = "relu") -> Network:
-    """A fully connected network [inputs] -> [outputs]; no hidden layer makes it linear."""
+def mlp(
+    inputs: int, hidden: Sequence[int], outputs: int, activation: str = "relu", residual: bool = False
+) -> Network:
+    """A fully connected network [inputs] -> [outputs]; no hidden layer makes it linear.
+
+    residual: Add each hidden layer but the first to its input; they are all of one size then.
+    """
     activation_of(activation)
-    module = _MLP(tuple(hidden), outputs, activation)
+    module = _MLP(tuple(hidden), outputs, activation, residual)
     return Network(lambda key: module.init(key, jnp.zeros(inputs)), module.apply)
 
 

@@ -15,9 +15,9 @@ from jaxtyping import PyTree
 
 from jaxunfold.errors import InputError
 from jaxunfold.training import dispatch, feed
-from jaxunfold.training.stage import NonFiniteError, run_stage
+from jaxunfold.training.stage import CollapseError, NonFiniteError, run_stage
 
-__all__ = ["Loop", "NonFiniteError", "make_loop"]
+__all__ = ["CollapseError", "Loop", "NonFiniteError", "make_loop"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +62,7 @@ class Loop:
         epochs: int | None = None,
         train: Any = None,
         valid: Any = None,
+        watch: Callable | None = None,
     ) -> PyTree:
         """Train one stage, or restore it if it was finished before.
 
@@ -71,12 +72,15 @@ class Loop:
             step: (state, batch, key) -> (state, metrics), metrics a dict of scalars with ``loss``.
             evaluate: (state, batch, key) -> metrics over the batch, weighted by its weights.
             epochs, train, valid: in place of the loop's own.
+            watch: (train, valid metrics of an epoch) -> what is wrong with it, in words, or None. A stage with
+                something wrong in ``stage.PATIENCE`` epochs one after the other ends.
         Returns: the last state, or the one of the lowest validation loss.
-        Raises: NonFiniteError; InputError if a checkpoint cannot be written or belongs to another training.
+        Raises: NonFiniteError; CollapseError; InputError if a checkpoint cannot be written or belongs to
+            another training.
         """
         train = self.train if train is None else train
         valid = self.valid if valid is None else valid
-        return run_stage(self, stage, init, step, evaluate, epochs or self.epochs, train, valid)
+        return run_stage(self, stage, init, step, evaluate, epochs or self.epochs, train, valid, watch)
 
 
 def make_loop(

@@ -22,12 +22,20 @@ class NonFiniteError(InputError):
     checkpoint."""
 
 
+class CollapseError(InputError):
+    """Training went on without any prospect. The line says what a method saw and names the last good checkpoint."""
+
+
+PATIENCE = 3
+"""Epochs one after the other with something wrong, until a stage ends."""
+
+
 @dataclasses.dataclass
 class Progress:
     """Where a stage is: the counters on the host, as a checkpoint's JSON has them.
 
     sums: metrics added up over the steps of the current epoch. lr: the last learning rate that a step
-    reported.
+    reported. complaints: epochs one after the other with something wrong.
     """
 
     step: int = 0
@@ -38,6 +46,7 @@ class Progress:
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     stopped: bool = False
+    complaints: int = 0
 
 
 def run_stage(
@@ -49,6 +58,7 @@ def run_stage(
     epochs: int,
     train: Any,
     valid: Any,
+    watch: Callable | None = None,
 ) -> PyTree:
     """See ``loop.Loop.__call__``; ``loop`` is a ``Loop``."""
     plan, mesh, keys = (
@@ -104,9 +114,11 @@ def run_stage(
                     at.best_loss, at.best_epoch = values["loss"], at.step // plan.steps_per_epoch
                     best = dispatch.copy(state) if keeps_best else None
                 at.stopped = emit("epoch", values)
+                _refuse_collapse(stage, at, plan, watch, values, saved)
                 at.sums = {}
             finished = at.stopped or launched == total
-            if directory is not None and (due or finished):
+            # with something wrong the last good checkpoint stays the last one
+            if directory is not None and (finished or (due and not at.complaints)):
                 tree = {"state": state, "best": best} if keeps_best else {"state": state}
                 host = {"identity": identity, "progress": dataclasses.asdict(at)}
                 saved = checkpoint.save(directory, stage, at.step, tree, host)
@@ -241,6 +253,17 @@ def _refuse_non_finite_values(stage, epoch, values, saved):
     terms = ", ".join(f"{name} is {value}" for name, value in values.items() if not math.isfinite(value))
     if terms:
         raise NonFiniteError(f"{stage}: validation after epoch {epoch}: {terms}; {_last(saved)}")
+
+
+def _refuse_collapse(stage, at, plan, watch, values, saved):
+    """Count epochs with something wrong; raise where there were too many."""
+    if watch is None:
+        return
+    wrong = watch({name: total / plan.steps_per_epoch for name, total in at.sums.items()}, values)
+    at.complaints = at.complaints + 1 if wrong else 0
+    if at.complaints >= PATIENCE:
+        epoch = at.step // plan.steps_per_epoch
+        raise CollapseError(f"{stage}: epochs {epoch - PATIENCE + 1} to {epoch}: {wrong}; {_last(saved)}")
 
 
 def _last(saved):

@@ -1,0 +1,102 @@
+"""The fully conditional GAN: noise in, the measured event a condition of generator and critic.
+
+Bellagente et al., arXiv:1912.00477, section 3, Eqs. (9) to (11), Table 1; thesis section 2.3.
+"""
+
+from collections.abc import Mapping
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxunfold import networks
+from jaxunfold.losses.energy import energy_score, spread_ratio
+from jaxunfold.losses.observable_mmd import build_observable_mmd
+from jaxunfold.methods.adversarial import Players, State, complaint, duel
+from jaxunfold.types import Batch, Method, Spec, Unfolded
+
+SCORE_DRAWS = 4
+
+
+def build(
+    spec: Spec,
+    optimizer: optax.GradientTransformation,
+    *,
+    generator: Mapping,
+    critic: Mapping,
+    condition: Mapping | None = None,
+    noise: int | None = None,
+    loss: str = "jensen_shannon",
+    penalty: Mapping,
+    critic_updates: int = 1,
+    critic_rate: float = 1.0,
+    clip_weights: float = 0.0,
+    mmd: Mapping | None = None,
+    activation: str = "leaky_relu",
+    ema: float = 0.0,
+) -> Method:
+    """A conditional GAN as a method; masses are fixed where the coordinates fix them.
+
+    Args:
+      spec: The problem. optimizer: An optax transformation, of each side.
+      generator, critic: {"hidden": units, "layers": number of hidden layers, "residual": bool}.
+      condition: Options of ``networks.build_encoder``, one such network for each side; None shows the features.
+      noise: Numbers drawn for each event; None for as many as there are coordinates.
+      loss, penalty, critic_updates, critic_rate, clip_weights, ema: see ``adversarial.duel``.
+      mmd: Options of ``losses.observable_mmd.build_observable_mmd``; None leaves the term out.
+      activation: Of all networks.
+    Raises: InputError if an option is unknown or out of range.
+    """
+    noise = spec.dim if noise is None else noise
+    reader = None if condition is None else networks.build_encoder(spec, activation=activation, **condition)
+    size = spec.cond_dim if reader is None else reader.size
+
+    def layers(inputs, outputs, hidden, layers, residual=False):
+        return networks.mlp(inputs, [hidden] * layers, outputs, activation, residual)
+
+    maker, judger = layers(noise + size, spec.dim, **generator), layers(spec.dim + size, 1, **critic)
+
+    def read(params, reco):
+        return reco.features if reader is None else reader.apply(params["condition"], reco)
+
+    def start(key):
+        keys = jax.random.split(key, 4)
+        sides = {"net": maker.init(keys[0])}, {"net": judger.init(keys[1])}
+        if reader is not None:
+            for side, k in zip(sides, keys[2:]):
+                side["condition"] = reader.init(k)
+        return sides
+
+    def generate(params, r, reco):
+        return maker.apply(params["net"], jnp.concatenate([r, read(params, reco)]))
+
+    def judge(params, truth, reco):
+        return judger.apply(params["net"], jnp.concatenate([truth, read(params, reco)]))[0]
+
+    players = Players(start, generate, noise, judge, lambda batch: (batch, batch))
+    init, step = duel(
+        players, optimizer, loss=loss, penalty=penalty, critic_updates=critic_updates, critic_rate=critic_rate,
+        clip_weights=clip_weights, extra=None if mmd is None else build_observable_mmd(spec, **mmd), ema=ema,
+    )  # fmt: skip
+
+    def draw(params, key, reco, num_draws):
+        shared = read(params, reco)
+        r = jax.random.normal(key, (num_draws, noise))
+        return jax.vmap(lambda one: maker.apply(params["net"], jnp.concatenate([one, shared])))(r)
+
+    def draws(params, key, reco, n, num_draws):
+        return jax.vmap(lambda k, one: draw(params, k, one, num_draws))(jax.random.split(key, n), reco)
+
+    def evaluate(state: State, batch: Batch, key):
+        found = draws(state.ema, key, batch.reco, len(batch.weight), SCORE_DRAWS)
+        score = jax.vmap(energy_score)(batch.truth, found)
+        return {"loss": jnp.mean(batch.weight * score), "draw_spread": spread_ratio(batch.truth, found)}
+
+    def fit(key, loop):
+        return loop("fcgan", init, step, evaluate, watch=complaint)
+
+    def unfold(key, state: State, reco, num_draws: int) -> Unfolded:
+        n = reco.features.shape[0]
+        return Unfolded(draws(state.ema, key, reco, n, num_draws), jnp.zeros((n, num_draws)))
+
+    return Method(fit, unfold, None, init, step, evaluate)

@@ -1,0 +1,94 @@
+"""The naive GAN: a measured event in, a true one out, told apart from others only as a sample.
+
+Bellagente et al., arXiv:1912.00477, section 2, Eqs. (2) to (6); thesis section 2.3. A baseline with known faults: no
+noise, so an event has one unfolded image; no pairs, so nothing ties that image to the event but what a network finds
+easiest.
+"""
+
+from collections.abc import Mapping
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxunfold import networks
+from jaxunfold.errors import InputError
+from jaxunfold.losses.energy import energy_distance
+from jaxunfold.losses.observable_mmd import build_observable_mmd
+from jaxunfold.methods.adversarial import Players, State, complaint, duel
+from jaxunfold.types import Batch, Method, Spec, Unfolded
+
+
+def unpaired(batch: Batch) -> tuple[Batch, Batch]:
+    """The two halves of a batch: truth of the one is compared with what is made of the other's reco."""
+    half = len(batch.weight) // 2
+    if not half:
+        raise InputError("training.batch_size: expected at least 2 for unpaired halves, found 1")
+    return jax.tree.map(lambda x: x[:half], batch), jax.tree.map(lambda x: x[half : 2 * half], batch)
+
+
+def build(
+    spec: Spec,
+    optimizer: optax.GradientTransformation,
+    *,
+    generator: Mapping,
+    critic: Mapping,
+    loss: str = "jensen_shannon",
+    penalty: Mapping,
+    critic_updates: int = 1,
+    critic_rate: float = 1.0,
+    clip_weights: float = 0.0,
+    mmd: Mapping | None = None,
+    activation: str = "leaky_relu",
+    ema: float = 0.0,
+) -> Method:
+    """A GAN whose generator's input is the measured event.
+
+    Args: as of ``methods.fcgan``; there is no noise and no condition.
+    Raises: InputError if coordinates are relative to the measured event, which would pair what this method does not,
+      or an option is unknown or out of range.
+    """
+    if spec.relative:
+        raise InputError(
+            "preprocess.relative: expected none, for the method knows no pairs, found coordinates relative to the "
+            "measured event"
+        )
+
+    def layers(inputs, outputs, hidden, layers, residual=False):
+        return networks.mlp(inputs, [hidden] * layers, outputs, activation, residual)
+
+    maker, judger = layers(spec.cond_dim, spec.dim, **generator), layers(spec.dim, 1, **critic)
+
+    def start(key):
+        return tuple(net.init(k) for net, k in zip((maker, judger), jax.random.split(key)))
+
+    def generate(params, noise, reco):
+        return maker.apply(params, reco.features)
+
+    def judge(params, truth, reco):
+        return judger.apply(params, truth)[0]
+
+    init, step = duel(
+        Players(start, generate, 0, judge, unpaired), optimizer, loss=loss, penalty=penalty,
+        critic_updates=critic_updates, critic_rate=critic_rate, clip_weights=clip_weights,
+        extra=None if mmd is None else build_observable_mmd(spec, **mmd), ema=ema,
+    )  # fmt: skip
+
+    def image(params, reco):
+        return jax.vmap(lambda x: maker.apply(params, x))(reco.features)
+
+    def evaluate(state: State, batch: Batch, key):
+        # events of one chunk against each other: training.eval_batch_size should be a thousand or so
+        real, asked = unpaired(batch)
+        found = image(state.ema, asked.reco)
+        return {"loss": energy_distance(found, real.truth, asked.weight, real.weight)}
+
+    def fit(key, loop):
+        return loop("gan", init, step, evaluate, watch=complaint)
+
+    def unfold(key, state: State, reco, num_draws: int) -> Unfolded:
+        found = image(state.ema, reco)
+        samples = jnp.broadcast_to(found[:, None], (len(found), num_draws, spec.dim))
+        return Unfolded(samples, jnp.zeros(samples.shape[:2]))
+
+    return Method(fit, unfold, None, init, step, evaluate)
