@@ -22,9 +22,12 @@ def get_config(arg: str = "") -> ConfigDict:
     config = configs.load(f"{path}:{arg}" if arg else path)
     config.method = "gan"
     del config.model["condition"], config.model["noise"]
-    config.preprocess.relative = ()
-    config.preprocess.features = {"kind": "four_momenta"}
-    config.preprocess.pop("reference", None)
+    config.preprocess = {
+        "coordinates": config.preprocess.coordinates.to_dict(),
+        "features": {"kind": "four_momenta"},
+        "relative": (),
+        "scaling": config.preprocess.scaling,
+    }
     config.training.batch_size = 1024
     config.training.eval_batch_size = 1000
     config.training.epochs = 1 if "smoke" in arg.split(",") else 40

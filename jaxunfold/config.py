@@ -16,6 +16,9 @@ from ml_collections import ConfigDict
 
 from jaxunfold.errors import InputError
 
+COMMON = {"experiment": ""}
+"""Keys that every config has, with their defaults."""
+
 TUPLE = "__tuple__"
 """Key that marks a tuple in JSON, which has lists only."""
 
@@ -40,7 +43,7 @@ def load(path: str | os.PathLike, overrides: Iterable[tuple[str, str]] = ()) -> 
         raise InputError(f"{path}: get_config({arg!r}) failed ({_one_line(error)})") from error
     if not isinstance(config, (ConfigDict, dict)):
         raise InputError(f"{path}: get_config expected to return a ConfigDict, found {type(config).__name__}")
-    return override(ConfigDict(config), overrides)
+    return override(ConfigDict(COMMON | dict(config.items())), overrides)
 
 
 def split_arg(path: str) -> tuple[str, str]:

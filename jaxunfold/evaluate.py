@@ -1,13 +1,16 @@
 """Evaluate a trained run on events with known truth: metrics.json and a report with figures.
 
 python -m jaxunfold.evaluate --workdir DIR --data FILE --out DIR [--draws K] [--seed S] [--events N]
-    [--covariance] [--vary PART=DIR1,DIR2 ...]
+    [--covariance] [--vary PART=DIR1,DIR2 ...] [--experiment cuts|wprime]
 
 With --covariance metrics.json also holds the covariance between the bins of every observable, by named parts: "data"
 is the statistics of the measured events, and every --vary adds one from other runs that unfold the same events. One
 run, trained on a file with another response, prior or model, is an alternative: a shift of one standard deviation.
 Two are up and down. Three or more, with other seeds or bootstraps of the simulation, are replicas: the spread counts.
 Variations that the run's config named were trained beside it and are there without being asked for.
+
+With --experiment one of the papers' experiments is done on the same events, into OUT/NAME: cuts on the measured
+events, or a W' that the training never saw.
 """
 
 import os
@@ -17,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 import jaxunfold
-from jaxunfold import cli
+from jaxunfold import cli, experiments
 from jaxunfold.data import splits
 from jaxunfold.data.columns import selected
 from jaxunfold.data.events import Events, read
@@ -82,10 +85,12 @@ def main(argv=None) -> int:
     parser.add_argument("--draws", type=int, default=60, metavar="K", help="draws per event")
     parser.add_argument("--events", type=int, metavar="N", help="use the first N events")
     parser.add_argument("--covariance", action="store_true", help="between the bins of every observable")
+    parser.add_argument("--experiment", default="", metavar="NAME", help="cuts or wprime, done as well")
     parser.add_argument("--vary", action="append", default=[], metavar="PART=DIR", help="a part from other runs")
 
     def body(args):
         cli.check_at_least(args, draws=1, events=2, seed=0)
+        experiments.check_name(args.experiment)
         run = jaxunfold.load(args.workdir)
         asked = args.covariance or args.vary
         varied = variations([*recorded_variations(args.workdir), *args.vary]) if asked else None
@@ -96,7 +101,12 @@ def main(argv=None) -> int:
         history = read_metrics(os.path.join(args.workdir, "metrics.jsonl"))
         title = os.path.basename(os.path.normpath(args.workdir))
         metrics = evaluate(run, events, args.out, args.draws, args.seed, title, history, cli.say, varied)
-        cli.summary(title, headline(metrics) | {"report": os.path.join(args.out, "index.html")})
+        rows = headline(metrics) | {"report": os.path.join(args.out, "index.html")}
+        if name := args.experiment:
+            cli.say(f"experiment {name}")
+            experiments.EXPERIMENTS[name](run, events, Path(args.out) / name, args.draws, args.seed)
+            rows[f"experiment {name}"] = os.path.join(args.out, name, "index.html")
+        cli.summary(title, rows)
 
     return cli.run_command(body, parser, argv)
 

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from jaxunfold import cli
+from jaxunfold import cli, experiments
 from jaxunfold import config as configs
 from jaxunfold import problem as problems
 from jaxunfold import run as runs
@@ -131,13 +131,18 @@ def variation_files(config: ConfigDict) -> dict[str, list[str]]:
 def train(config: ConfigDict, workdir: str, title: str = "") -> dict:
     """Train, or go on where an earlier start left off; returns the metrics on the test events.
 
-    The config's section ``variations``, {part: data files}, names files with another response, prior or model: each
-    is trained on as well, and the report holds the covariance with their shifts as parts.
+    The config's ``experiment`` names one of ``experiments.EXPERIMENTS``, done on the same test events; a run that is
+    there already is not trained again for it. Its section ``variations``, {part: data files}, names files with
+    another response, prior or model: each is trained on as well, and the report holds the covariance with their
+    shifts as parts.
     """
     begin = time.monotonic()
     files = variation_files(config)
-    # where a search would look, and what is varied, is no part of a run
-    config = configs.without(configs.without(config, "tune"), "variations")
+    name = config.get("experiment", "")
+    experiments.check_name(name)
+    # where a search would look, what is varied and what is done with it afterwards is no part of a run
+    for section in ("tune", "variations", "experiment"):
+        config = configs.without(config, section)
     folder = Path(cli.check_writable_dir(workdir))
     run, test = fit(config, folder)
     trained = time.monotonic() - begin
@@ -154,6 +159,10 @@ def train(config: ConfigDict, workdir: str, title: str = "") -> dict:
         )
         rows |= headline(metrics)
         rows["report"] = str(folder / "report" / "index.html")
+        if name:
+            cli.say(f"experiment {name}")
+            experiments.EXPERIMENTS[name](run, chosen, folder / name, config.evaluation.draws, seed)
+            rows[f"experiment {name}"] = str(folder / name / "index.html")
     rows["all in all"] = f"{time.monotonic() - begin:.0f} s"
     cli.summary(title or config.method, rows)
     return metrics

@@ -23,6 +23,7 @@ from jaxunfold.bijections.radial import radial
 from jaxunfold.bijections.residual import residual
 from jaxunfold.bijections.rotation import lu, rotation
 from jaxunfold.bijections.spline import angle_of_score, circular_coupling, spline_coupling
+from jaxunfold.bijections.tails import tails as logarithmic_tails
 
 LAYERS = {
     "affine": affine_coupling,
@@ -56,6 +57,7 @@ def build_flow(
     gaussianise: bool = False,
     angles: Sequence[int] = (),
     scored_angles: bool = False,
+    tails: float = 0.0,
     **options,
 ) -> Bijection:
     """Equal blocks of a mixing, a normaliser and a conditional layer, with parameters of their own each.
@@ -70,6 +72,8 @@ def build_flow(
         uniform angle becomes a normal latent.
       scored_angles: Angles come as normal scores of a uniform angle, as quantile scaling makes them, not modulo a
         period.
+      tails: Components beyond +- this are drawn with logarithmic tails: see ``tails.tails``; 0 leaves them. For
+        layers without a bound of their own.
       options: Of the layer and of the network in it.
     Raises: ValueError if something is unknown or does not fit.
     """
@@ -88,6 +92,8 @@ def build_flow(
             f"angles: expected some for layer 'circular' and none for others, got {tuple(angles)} for {layer!r}"
         )
     if len(angles):
+        if tails:
+            raise ValueError(f"tails: expected 0 with angles, got {tails}")
         return _circular_flow(dim, cond, blocks, mixing, normalise, gaussianise, angles, scored_angles, options)
     parts = [MIXING[mixing](dim)] if mixing in MIXING else []
     parts += [NORMALISERS[normalise](dim)] if normalise in NORMALISERS else []
@@ -100,7 +106,9 @@ def build_flow(
         return (first, *rest)
 
     flow = stack._replace(init=init)
-    return chain(quantile_map(dim), flow) if gaussianise else flow
+    before = [quantile_map(dim)] if gaussianise else []
+    before += [logarithmic_tails(dim, tails)] if tails else []
+    return chain(*before, flow) if before else flow
 
 
 def _circular_flow(dim, cond, blocks, mixing, normalise, gaussianise, angles, scored_angles, options):
