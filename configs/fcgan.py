@@ -45,8 +45,9 @@ def get_config(arg: str = "") -> ConfigDict:
         "critic_updates": 1,
         "critic_rate": 1.0,
         "clip_weights": 0.0,
-        "mmd": None,
+        "mmd": {},
         "activation": "leaky_relu",
+        "tails": 6.0,
         "ema": 0.999,
     }
     config.optimizer = {
@@ -59,10 +60,11 @@ def get_config(arg: str = "") -> ConfigDict:
         "b2": 0.99,
         "clip_norm": 100.0,
     }
-    config.training.epochs = 30
-    variant = next((word for word in words if word in MMD), "multiple" if "momenta" in words else None)
-    if variant:
-        config.model.mmd = ConfigDict(MMD[variant])
+    config.training.epochs = 40
+    variant = next((word for word in words if word in MMD), "multiple")
+    config.model.mmd = ConfigDict(MMD[variant])
+    if "momenta" not in words and variant == "multiple":
+        config.model.mmd.update({"weight": 0.3, "observables": ("m_jj", "m_ll"), "widths": (1.0, 3.0, 10.0, 30.0)})
     if "momenta" in words:
         config.preprocess = {
             "coordinates": {"kind": "momenta"},

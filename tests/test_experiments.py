@@ -43,6 +43,7 @@ def test_what_follows_and_what_does_not(events):
     cut = lined_up(events[keep], events.truth[keep][:, None])
     assert follows(cut, everything, "pt_q1")["followed"] == 1
     assert follows(cut, everything, "pt_q1")["triangular"] == 0
+    assert follows(cut, everything, "pt_q1")["bulk_deviation"] == 0
     rng = np.random.default_rng(0)
     prior = events.truth[rng.integers(0, len(events), (keep.sum(), 4))]
     ignorant = follows(lined_up(events[keep], prior), everything, "pt_q1")

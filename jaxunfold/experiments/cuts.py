@@ -31,10 +31,14 @@ CUTS = {
 LEAST = 50
 
 
-def chosen(data: Compared) -> list[str]:
-    """The observables of the papers' figures: pT of the hadronic leaves, pT and mass of what they come from."""
-    node, leaves = list(data.resonances.items())[-1] if data.resonances else ("", data.truth_names)
-    names = [f"pt_{leaf}" for leaf in leaves] + [f"pt_{node}", f"m_{node}"]
+def chosen(data: Compared, measured: str = "j1") -> list[str]:
+    """The observables of the papers' figures: of the resonance to which a measured object belongs.
+
+    pT of its leaves, its own pT and mass; of all leaves where the object is none of a resonance.
+    """
+    leaf = next((truth for truth, reco in data.match.items() if reco == measured), None)
+    node = next((name for name, leaves in data.resonances.items() if leaf in leaves), "")
+    names = [f"pt_{x}" for x in data.resonances.get(node, data.truth_names)] + [f"pt_{node}", f"m_{node}"]
     return [name for name in names if name in data.truth]
 
 
@@ -65,7 +69,8 @@ def experiment(run: Run, events: Events, folder: Path, num_draws: int, seed: int
     events = suited(run, events)
     regions_of = plain(run.config.get("cuts") or CUTS)
     parts = unfolded_parts(run, events, regions_of, num_draws, seed)
-    names = chosen(parts[ALL])
+    first = next(iter(next(iter(regions_of.values()))))
+    names = chosen(parts[ALL], first.split("_", 1)[1])
     numbers = {
         region: {
             "events": len(data.weight),

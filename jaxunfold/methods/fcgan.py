@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxunfold import networks
+from jaxunfold.bijections.tails import logarithmic
 from jaxunfold.losses.energy import energy_score, spread_ratio
 from jaxunfold.losses.observable_mmd import build_observable_mmd
 from jaxunfold.methods.adversarial import Players, State, complaint, duel
@@ -33,6 +34,7 @@ def build(
     clip_weights: float = 0.0,
     mmd: Mapping | None = None,
     activation: str = "leaky_relu",
+    tails: float = 6.0,
     ema: float = 0.0,
 ) -> Method:
     """A conditional GAN as a method; masses are fixed where the coordinates fix them.
@@ -44,7 +46,7 @@ def build(
       noise: Numbers drawn for each event; None for as many as there are coordinates.
       loss, penalty, critic_updates, critic_rate, clip_weights, ema: see ``adversarial.duel``.
       mmd: Options of ``losses.observable_mmd.build_observable_mmd``; None leaves the term out.
-      activation: Of all networks.
+      activation: Of all networks. tails: generated coordinates grow by a logarithm beyond +- this.
     Raises: InputError if an option is unknown or out of range.
     """
     noise = spec.dim if noise is None else noise
@@ -67,8 +69,11 @@ def build(
                 side["condition"] = reader.init(k)
         return sides
 
+    def make(params, r, seen):
+        return logarithmic(maker.apply(params["net"], jnp.concatenate([r, seen])), tails)
+
     def generate(params, r, reco):
-        return maker.apply(params["net"], jnp.concatenate([r, read(params, reco)]))
+        return make(params, r, read(params, reco))
 
     def judge(params, truth, reco):
         return judger.apply(params["net"], jnp.concatenate([truth, read(params, reco)]))[0]
@@ -82,7 +87,7 @@ def build(
     def draw(params, key, reco, num_draws):
         shared = read(params, reco)
         r = jax.random.normal(key, (num_draws, noise))
-        return jax.vmap(lambda one: maker.apply(params["net"], jnp.concatenate([one, shared])))(r)
+        return jax.vmap(lambda one: make(params, one, shared))(r)
 
     def draws(params, key, reco, n, num_draws):
         return jax.vmap(lambda k, one: draw(params, k, one, num_draws))(jax.random.split(key, n), reco)

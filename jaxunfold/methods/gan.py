@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxunfold import networks
+from jaxunfold.bijections.tails import logarithmic
 from jaxunfold.errors import InputError
 from jaxunfold.losses.energy import energy_distance
 from jaxunfold.losses.observable_mmd import build_observable_mmd
@@ -40,6 +41,7 @@ def build(
     clip_weights: float = 0.0,
     mmd: Mapping | None = None,
     activation: str = "leaky_relu",
+    tails: float = 6.0,
     ema: float = 0.0,
 ) -> Method:
     """A GAN whose generator's input is the measured event.
@@ -63,7 +65,7 @@ def build(
         return tuple(net.init(k) for net, k in zip((maker, judger), jax.random.split(key)))
 
     def generate(params, noise, reco):
-        return maker.apply(params, reco.features)
+        return logarithmic(maker.apply(params, reco.features), tails)
 
     def judge(params, truth, reco):
         return judger.apply(params, truth)[0]
@@ -75,7 +77,7 @@ def build(
     )  # fmt: skip
 
     def image(params, reco):
-        return jax.vmap(lambda x: maker.apply(params, x))(reco.features)
+        return jax.vmap(lambda one: generate(params, None, one))(reco)
 
     def evaluate(state: State, batch: Batch, key):
         # events of one chunk against each other: training.eval_batch_size should be a thousand or so

@@ -8,9 +8,11 @@ from jaxunfold.data.events import Events
 from jaxunfold.errors import InputError
 from jaxunfold.metrics.calibration import max_deviation
 from jaxunfold.metrics.compared import Compared, momenta_observables
-from jaxunfold.metrics.distances import triangular, wasserstein
-from jaxunfold.metrics.quantiles import median_and_width
+from jaxunfold.metrics.distances import density, triangular, wasserstein
+from jaxunfold.metrics.quantiles import median_and_width, weighted_quantile
 from jaxunfold.metrics.summary import draw_ranks
+
+BULK_BINS = 12
 
 
 def in_region(events: Events, cuts: Mapping[str, Sequence]) -> np.ndarray:
@@ -33,6 +35,16 @@ def in_region(events: Events, cuts: Mapping[str, Sequence]) -> np.ndarray:
     return keep
 
 
+def bulk_deviation(truth, draws, weight, draw_weight) -> float:
+    """Largest |unfolded / truth - 1| in ``BULK_BINS`` equal bins between the truth's 2.5 and 97.5 per cent quantiles.
+
+    Args: truth, weight: [n]; draws, draw_weight: of any one shape.
+    """
+    edges = np.linspace(*weighted_quantile(truth, np.array([0.025, 0.975]), weight), BULK_BINS + 1)
+    ours, target = density(draws.reshape(-1), edges, draw_weight.reshape(-1)), density(truth, edges, weight)
+    return float(np.max(np.abs(ours / np.where(target > 0, target, np.nan) - 1)))
+
+
 def follows(data: Compared, everything: Compared, name: str, seed: int = 0) -> dict:
     """One observable of the events of a region against their own truth, and against that of all events.
 
@@ -47,6 +59,7 @@ def follows(data: Compared, everything: Compared, name: str, seed: int = 0) -> d
     apart = wasserstein(truth, other[0], weight, other[1])
     distance = wasserstein(truth, flat, weight, flat_weight)
     out = {
+        "bulk_deviation": bulk_deviation(truth, flat, weight, flat_weight),
         "triangular": triangular(truth, flat, weight, flat_weight),
         "triangular_to_all": triangular(other[0], flat, other[1], flat_weight),
         "wasserstein": distance,

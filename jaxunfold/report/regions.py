@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.lines import Line2D
 
 from jaxunfold.metrics.compared import Compared
 from jaxunfold.report import labels, style
@@ -48,5 +49,6 @@ def overview_figure(parts: Mapping[str, Compared], names: Sequence[str]):
         lower.set_xlabel(labels.tex(name, unit))
         upper.tick_params(labelbottom=False)
     handles, names_of = upper.get_legend_handles_labels()
-    figure.legend(handles, names_of, loc="outside upper center", ncols=len(parts))
+    handles += [Line2D([], [], color=style.TRUTH, ls=line, lw=1.2) for line in ("--", "-")]
+    figure.legend(handles, [*names_of, "truth", "unfolded"], loc="outside upper center", ncols=len(parts) + 2)
     return figure

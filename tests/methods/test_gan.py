@@ -7,7 +7,6 @@ import optax
 import pytest
 
 from jaxunfold.errors import InputError
-from jaxunfold.losses.energy import spread_ratio
 from jaxunfold.losses.observable_mmd import build_observable_mmd
 from jaxunfold.methods import fcgan, gan
 from jaxunfold.methods.adversarial import Players, complaint, duel
@@ -115,30 +114,23 @@ def test_events():
     return batch_of(jax.random.key(100), 2000)
 
 
-@pytest.mark.parametrize(
-    ("loss", "penalty", "updates", "off"),
-    [("jensen_shannon", PENALTY, 1, 0.15), ("wasserstein", {"kind": "unit_slope", "weight": 0.3}, 2, 0.2)],
-)
-def test_conditional_gan_finds_the_posterior(test_events, loss, penalty, updates, off):
+def test_conditional_gan_finds_the_posterior(test_events):
     """Mean and width of 200 draws of 2,000 events against N(SLOPE reco, NOISE^2), all seeds fixed."""
-    options = {"generator": NET, "critic": NET, "loss": loss, "penalty": penalty, "critic_updates": updates}
-    method = fcgan.build(spec_of(), optax.adam(2e-3, b1=0.5), ema=0.99, **options)
+    method = fcgan.build(spec_of(), optax.adam(2e-3, b1=0.5), generator=NET, critic=NET, penalty=PENALTY, ema=0.99)
     state, _ = train(method, 1000)
     draws = jax.jit(method.unfold, static_argnums=3)(jax.random.key(3), state, test_events.reco, 200).samples[..., 0]
     mean = np.asarray(draws.mean(1))
-    assert np.std(mean - SLOPE * np.asarray(test_events.reco.features)[:, 0]) < off
-    assert np.mean(draws.std(1)) == pytest.approx(NOISE, abs=off)
-    assert spread_ratio(test_events.truth, draws[:, :20, None]) == pytest.approx(1, abs=off)
-    assert (
-        complaint({"critic_accuracy": 0.5, "spread": 1.0}, method.evaluate(state, test_events, jax.random.key(4)))
-        is None
-    )
+    assert np.std(mean - SLOPE * np.asarray(test_events.reco.features)[:, 0]) < 0.15
+    assert np.mean(draws.std(1)) == pytest.approx(NOISE, abs=0.1)
+    valid = {name: float(x) for name, x in method.evaluate(state, test_events, jax.random.key(4)).items()}
+    assert valid["draw_spread"] == pytest.approx(1, abs=0.15)
+    assert complaint({"critic_accuracy": 0.5, "spread": 1.0}, valid) is None
 
 
 def test_naive_gan_finds_the_sample_and_no_posterior(test_events):
     """The images are distributed as truth; an event's draws are one point, and its sign may well be the wrong one."""
     method = gan.build(spec_of(), optax.adam(2e-3, b1=0.5), generator=NET, critic=NET, penalty=PENALTY, ema=0.99)
-    state, _ = train(method, 1000)
+    state, _ = train(method, 700)
     draws = np.asarray(method.unfold(jax.random.key(3), state, test_events.reco, 3).samples[..., 0])
     assert (draws == draws[:, :1]).all()
     assert draws.mean() == pytest.approx(0, abs=0.15)
