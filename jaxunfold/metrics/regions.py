@@ -36,11 +36,14 @@ def in_region(events: Events, cuts: Mapping[str, Sequence]) -> np.ndarray:
 
 
 def bulk_deviation(truth, draws, weight, draw_weight) -> float:
-    """Largest |unfolded / truth - 1| in ``BULK_BINS`` equal bins between the truth's 2.5 and 97.5 per cent quantiles.
+    """Largest |unfolded / truth - 1| in ``BULK_BINS`` bins between the truth's 2.5 and 97.5 per cent quantiles.
+
+    The bins have equal shares of the truth: with 10,000 events each has 790, and the noise of their number is 3.6 per
+    cent.
 
     Args: truth, weight: [n]; draws, draw_weight: of any one shape.
     """
-    edges = np.linspace(*weighted_quantile(truth, np.array([0.025, 0.975]), weight), BULK_BINS + 1)
+    edges = weighted_quantile(truth, np.linspace(0.025, 0.975, BULK_BINS + 1), weight)
     ours, target = density(draws.reshape(-1), edges, draw_weight.reshape(-1)), density(truth, edges, weight)
     return float(np.max(np.abs(ours / np.where(target > 0, target, np.nan) - 1)))
 
