@@ -2,7 +2,7 @@
 
     python -m jaxunfold.train --config configs/cinn_affine.py
 
-An affine flow has no bound of its own, and one draw in 600,000 overflowed: beyond 5 its tails are logarithmic.
+An affine flow has no bound of its own: beyond 5 its tails are logarithmic.
 Coordinates, condition network, optimiser and events are those of ``cinn.py``; about as long a training.
 """
 

@@ -3,17 +3,10 @@
 import jax.numpy as jnp
 
 from jaxunfold.bijections.base import Bijection, no_context
+from jaxunfold.networks import soft_limit
 
 FAR = 20.0
 """Where the exponential goes over into a straight line, so that no slope overflows."""
-
-
-def logarithmic(y, bound: float):
-    """y within +- bound, growing by a logarithm beyond: the way back of ``tails``, of every component."""
-    beyond = jnp.maximum(jnp.abs(y) - bound, 0.0)
-    near = jnp.minimum(beyond, jnp.expm1(FAR))
-    inside = jnp.maximum(jnp.minimum(y, bound), -bound)
-    return inside + jnp.sign(y) * (jnp.log1p(near) + (beyond - near) / jnp.exp(FAR))
 
 
 def tails(dim: int, bound: float) -> Bijection:
@@ -35,7 +28,7 @@ def tails(dim: int, bound: float) -> Bijection:
         return inside + jnp.sign(x) * (jnp.expm1(near) + (beyond - near) * slope), jnp.sum(near)
 
     def inverse(params, y, context):
-        x = logarithmic(y, bound)
+        x = soft_limit(y, bound)
         return x, -forward(params, x, context)[1]
 
     return Bijection(lambda key: {}, no_context, forward, inverse)

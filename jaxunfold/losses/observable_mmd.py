@@ -6,6 +6,7 @@ several are the staggered ones.
 
 from collections.abc import Callable, Mapping, Sequence
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
@@ -14,6 +15,23 @@ from jaxunfold.losses.conditional_mmd import condition_weights, conditional_mmd_
 from jaxunfold.losses.kernels import KERNELS
 from jaxunfold.losses.mmd import mmd_squared, root
 from jaxunfold.losses.spread import SPREADS, cooling_width
+
+LARGE = 1e6
+"""Observables are taken within +- this, so that differences of them stay finite."""
+
+
+@jax.custom_vjp
+def finite_gradient(x):
+    """x itself; an event [n, ...] whose gradient is not finite gets none, as where a momentum nearly overflows."""
+    return x
+
+
+def _backward(_, slope):
+    good = jnp.isfinite(slope).all(axis=tuple(range(1, slope.ndim)), keepdims=True)
+    return (jnp.where(good, slope, 0.0),)
+
+
+finite_gradient.defvjp(lambda x: (x, None), _backward)
 
 
 def fixed(ours, target, seen, reco, weight, *, widths, kernel, unbiased):
@@ -84,7 +102,8 @@ def build_observable_mmd(
         )
 
     def term(generated: Array, batch) -> Array:
-        ours, target = spec.observables(generated, batch.reco), spec.observables(batch.truth, batch.reco)
+        ours = spec.observables(finite_gradient(generated), batch.reco)
+        target = spec.observables(batch.truth, batch.reco)
         seen: Mapping[str, Array] = {}
         if kind == "augmented":
             seen = spec.reco_observables(batch.reco.features)
@@ -94,7 +113,7 @@ def build_observable_mmd(
         total = 0.0
         for name in observables:
             found = VARIANTS[kind](
-                ours[name], target[name], seen.get(name), batch.reco, batch.weight,
+                jnp.clip(ours[name], -LARGE, LARGE), target[name], seen.get(name), batch.reco, batch.weight,
                 widths=widths, kernel=kernel, unbiased=unbiased, **options,
             )  # fmt: skip
             total = total + (found if squared else root(found))

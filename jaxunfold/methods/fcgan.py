@@ -10,7 +10,6 @@ import jax.numpy as jnp
 import optax
 
 from jaxunfold import networks
-from jaxunfold.bijections.tails import logarithmic
 from jaxunfold.losses.energy import energy_score, spread_ratio
 from jaxunfold.losses.observable_mmd import build_observable_mmd
 from jaxunfold.methods.adversarial import Players, State, complaint, duel
@@ -59,7 +58,11 @@ def build(
     maker, judger = layers(noise + size, spec.dim, **generator), layers(spec.dim + size, 1, **critic)
 
     def read(params, reco):
-        return reco.features if reader is None else reader.apply(params["condition"], reco)
+        return (
+            networks.soft_limit(reco.features, networks.SEEN)
+            if reader is None
+            else reader.apply(params["condition"], reco)
+        )
 
     def start(key):
         keys = jax.random.split(key, 4)
@@ -70,7 +73,7 @@ def build(
         return sides
 
     def make(params, r, seen):
-        return logarithmic(maker.apply(params["net"], jnp.concatenate([r, seen])), tails)
+        return networks.soft_limit(maker.apply(params["net"], jnp.concatenate([r, seen])), tails)
 
     def generate(params, r, reco):
         return make(params, r, read(params, reco))

@@ -12,7 +12,6 @@ import jax.numpy as jnp
 import optax
 
 from jaxunfold import networks
-from jaxunfold.bijections.tails import logarithmic
 from jaxunfold.errors import InputError
 from jaxunfold.losses.energy import energy_distance
 from jaxunfold.losses.observable_mmd import build_observable_mmd
@@ -65,7 +64,8 @@ def build(
         return tuple(net.init(k) for net, k in zip((maker, judger), jax.random.split(key)))
 
     def generate(params, noise, reco):
-        return logarithmic(maker.apply(params, reco.features), tails)
+        seen = networks.soft_limit(reco.features, networks.SEEN)
+        return networks.soft_limit(maker.apply(params, seen), tails)
 
     def judge(params, truth, reco):
         return judger.apply(params, truth)[0]

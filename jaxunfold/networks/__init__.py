@@ -4,7 +4,7 @@ No other folder imports flax.
 """
 
 from jaxunfold.networks.attention import set_encoder
-from jaxunfold.networks.base import ACTIVATIONS, Conditioner, Network, count
+from jaxunfold.networks.base import ACTIVATIONS, SEEN, Conditioner, Network, count, soft_limit
 from jaxunfold.networks.dense import conditioner, mlp
 from jaxunfold.networks.encoder import ENCODERS, Encoder, build_encoder
 from jaxunfold.networks.velocity import VELOCITIES, Velocity, build_velocity
@@ -12,6 +12,7 @@ from jaxunfold.networks.velocity import VELOCITIES, Velocity, build_velocity
 __all__ = [
     "ACTIVATIONS",
     "ENCODERS",
+    "SEEN",
     "VELOCITIES",
     "Conditioner",
     "Encoder",
@@ -23,4 +24,5 @@ __all__ = [
     "count",
     "mlp",
     "set_encoder",
+    "soft_limit",
 ]

@@ -1,5 +1,6 @@
 """What a network is here: pure (init, apply) functions of ONE event; callers vmap."""
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -14,6 +15,11 @@ ACTIVATIONS = {
     "tanh": jnp.tanh,
     "leaky_relu": nn.leaky_relu,
 }
+
+
+SEEN = 10.0
+"""Standardised inputs beyond this are compressed: what a network makes of one at 200 is no extrapolation."""
+FAR = math.expm1(20.0)
 
 
 class Network(NamedTuple):
@@ -39,6 +45,15 @@ def activation_of(name: str) -> Callable:
     if name not in ACTIVATIONS:
         raise ValueError(f"activation: expected one of {', '.join(ACTIVATIONS)}, got {name!r}")
     return ACTIVATIONS[name]
+
+
+def soft_limit(x, bound: float):
+    """x within +- bound, growing by a logarithm beyond, of every component; its slope is continuous and below one."""
+    beyond = jnp.maximum(jnp.abs(x) - bound, 0.0)
+    # where the logarithm's argument would be too large for a number, it ends in a straight line
+    near = jnp.minimum(beyond, FAR)
+    inside = jnp.maximum(jnp.minimum(x, bound), -bound)
+    return inside + jnp.sign(x) * (jnp.log1p(near) + (beyond - near) / (1 + FAR))
 
 
 def count(params) -> int:

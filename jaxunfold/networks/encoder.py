@@ -1,6 +1,7 @@
 """Condition networks: a measured event as a vector [c], found by name in ``ENCODERS``.
 
-What reads the event is the same for every method that is conditional on it.
+What reads the event is the same for every method that is conditional on it. Inputs far beyond what standardised ones
+are (``base.SEEN``) are compressed first.
 """
 
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 
 from jaxunfold.networks.attention import set_encoder
+from jaxunfold.networks.base import SEEN, soft_limit
 from jaxunfold.networks.dense import mlp
 from jaxunfold.types import Spec
 
@@ -29,7 +31,7 @@ def dense_encoder(spec: Spec, output: int, layers: int = 2, units: int = 256, ac
       layers: Hidden layers; 0 makes it linear. units: of each.
     """
     net = mlp(spec.cond_dim, [units] * layers, output, activation)
-    return Encoder(net.init, lambda params, reco: net.apply(params, reco.features), output)
+    return Encoder(net.init, lambda params, reco: net.apply(params, soft_limit(reco.features, SEEN)), output)
 
 
 def attention_encoder(
@@ -63,7 +65,7 @@ def attention_encoder(
     def apply(params, reco):
         mask = jnp.ones(reco.objects.shape[:1], bool) if reco.mask is None else reco.mask
         together = None if shown is None else shown(reco.objects)
-        return net.apply(params, reco.features, reco.objects, mask, together)
+        return net.apply(params, soft_limit(reco.features, SEEN), soft_limit(reco.objects, SEEN), mask, together)
 
     return Encoder(net.init, apply, output)
 

@@ -155,6 +155,18 @@ def test_variants_of_the_observable_term(x64):
     assert paired["conditional"] > 1e-3
 
 
+def test_an_event_without_a_finite_gradient_gets_none():
+    """A mass through exp that overflows: the other events' gradients are as without it."""
+    spec = spec_of()._replace(observables=lambda truth, reco: {"mass": jnp.sqrt(jnp.exp(truth[:, 0]))})
+    term = build_observable_mmd(spec, observables=("mass",), widths=(1.0,))
+    batch = batch_of(jax.random.key(6), 8)
+    good = jax.grad(term)(batch.truth + 0.5, batch)
+    bad = jax.grad(term)((batch.truth + 0.5).at[0].set(1e4), batch)
+    assert np.isfinite(bad).all()
+    assert bad[0] == 0
+    assert np.abs(good).min() > 0
+
+
 @pytest.mark.parametrize(
     ("build", "options", "words"),
     [
