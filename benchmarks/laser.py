@@ -142,7 +142,12 @@ class Experiment:
     @cached_property
     def log_weight(self) -> LogWeight:
         generator, state = self.baseline
-        options = Options(epochs=self.sizes.epochs["weights"], hidden=(96, 96, 96), batch_size=2 * self.sizes.batch)
+        options = Options(
+            epochs=self.sizes.epochs["weights"],
+            hidden=(96, 96, 96),
+            batch_size=2 * self.sizes.batch,
+            frequencies=8 if self.name == "rings" else 0,
+        )
         draw_key, key = jax.random.split(self.key("weights"))
 
         def make():

@@ -122,11 +122,12 @@ def sizes_of_objects(problem: Problem, pipeline: preprocess.Pipeline) -> tuple[i
     return (len(problem.reco_names), len(names)) if names else (0, 0)
 
 
-def make_method(config: ConfigDict, spec: Spec, total_steps: int = 1) -> Method:
+def make_method(config: ConfigDict, spec: Spec, total_steps: int = 1, **given) -> Method:
     """The method that the config names, built for this problem.
 
     Args:
       total_steps: Length of the training, for the learning-rate schedule.
+      given: What else the method gets, which no config can hold: the trained state of another run.
     Raises: InputError if there is no such method or an option does not fit.
     """
     if config.method not in METHODS:
@@ -135,6 +136,6 @@ def make_method(config: ConfigDict, spec: Spec, total_steps: int = 1) -> Method:
     if "optimizer" in config:  # a method that is not trained by gradients has no such section
         optimizer = make_optimizer(total_steps=total_steps, **plain(config.optimizer))
     try:
-        return METHODS[config.method](spec, optimizer, **plain(config.model))
+        return METHODS[config.method](spec, optimizer, **plain(config.model), **given)
     except (TypeError, ValueError) as error:
         raise InputError(f"config.model: {config.method!r} cannot be built so: {error}") from error

@@ -265,11 +265,11 @@ def _padded(array, size):
     return np.concatenate([array, np.repeat(array[-1:], missing, axis=0)]) if missing else array
 
 
-def assemble(config, problem, fitted, state=None, total_steps: int = 1, about: dict | None = None) -> Run:
-    """A run from its parts; the functions follow from config and problem."""
+def assemble(config, problem, fitted, state=None, total_steps: int = 1, about: dict | None = None, **given) -> Run:
+    """A run from its parts; the functions follow from config and problem, and from what ``make_method`` is given."""
     pipeline = problems.make_pipeline(config, problem)
     spec = problems.make_spec(config, problem, pipeline, fitted)
-    method = problems.make_method(config, spec, total_steps)
+    method = problems.make_method(config, spec, total_steps, **given)
     return Run(config, problem, pipeline, fitted, method, state, about or {})
 
 

@@ -47,13 +47,19 @@ def read_parts(path: str, data: dict) -> tuple[splits.Split, bool, Events, Event
     return parts, True, *(batches.take_rows(path, chosen) for chosen in rows)
 
 
-def prepare(config: ConfigDict, path: str) -> tuple[runs.Run, object, object, Events]:
-    """(run without a state, training source, validation batch, test events) from a data file."""
+def prepare(config: ConfigDict, path: str, base: runs.Run | None = None) -> tuple[runs.Run, object, object, Events]:
+    """(run without a state, training source, validation batch, test events) from a data file.
+
+    Args:
+      base: The run that is refined: what networks see is as it was fitted for that one.
+    """
     data = problems.plain(config.data)
     parts, stream, train, valid, test = read_parts(path, data)
     problem = problems.problem_of(train)
     pipeline = problems.make_pipeline(config, problem)
-    fitted = preprocess.fit(pipeline, accepted(train))
+    if base is not None and base.problem != problem:
+        raise InputError(f"{path}: expected the columns of the base run, {base.problem}, found {problem}")
+    fitted = preprocess.fit(pipeline, accepted(train)) if base is None else base.fitted
     about = {"data": fingerprint(path), "train_events": len(parts.train), "test_events": len(parts.test)}
     run = runs.assemble(config, problem, fitted, about=about)
     if not run.method.whole_sample:
@@ -85,9 +91,30 @@ def refuse_another(workdir: Path, run: runs.Run) -> None:
         raise InputError(f"{workdir}: holds a run on another data file; choose another --workdir")
 
 
+def with_base(config: ConfigDict) -> tuple[ConfigDict, runs.Run | None]:
+    """A config that names ``base_run``, a trained run, completed by what that one was trained with; and that run.
+
+    Data, preprocessing, resonances and observables are taken over, but for ``data.path`` where the config gives one.
+    """
+    if not config.get("base_run"):
+        return config, None
+    base = runs.load(config.base_run)
+    path = config.get("data", {}).get("path", "") or base.config.data.path
+    config = config.copy_and_resolve_references()
+    with config.unlocked():
+        for section in ("data", "preprocess", "resonances", "observables"):
+            if section in base.config:
+                config[section] = base.config[section].copy_and_resolve_references()
+        config.data.path = path
+        config.model.base, config.model.base_model = base.config.method, base.config.model.to_dict()
+        config.model.base_optimizer = base.config.optimizer.to_dict() if "optimizer" in base.config else None
+    return config, base
+
+
 def fit(config: ConfigDict, folder: Path) -> tuple[runs.Run, Events]:
     """Train, or go on where an earlier start left off: the trained run, saved in its folder, and the test events."""
-    run, source, valid, test = prepare(config, resolve(config.data.path))
+    config, base = with_base(config)
+    run, source, valid, test = prepare(config, resolve(config.data.path), base)
     refuse_another(folder, run)
     runs.save_setup(folder, run)
     watchers = [callbacks.progress(), callbacks.metrics_writer(str(folder / "metrics.jsonl"))]
@@ -95,7 +122,8 @@ def fit(config: ConfigDict, folder: Path) -> tuple[runs.Run, Events]:
     if patience := settings.pop("patience"):
         watchers.append(callbacks.early_stopping(patience))
     loop = make_loop(str(folder), source, valid, callbacks=watchers, **settings)
-    run = runs.assemble(config, run.problem, run.fitted, total_steps=loop.total_steps, about=run.about)
+    given = {} if base is None else {"base_state": base.state}
+    run = runs.assemble(config, run.problem, run.fitted, total_steps=loop.total_steps, about=run.about, **given)
     cli.say(f"training {config.method} on {run.about['train_events']} events, {jax.devices()[0].platform}")
     state = run.method.fit(jax.random.key(settings["seed"]), loop)
     runs.save_state(folder, state)

@@ -111,6 +111,8 @@ class Method(NamedTuple):
     fit: (key, loop) -> state. ``loop(stage, init, step, evaluate)`` owns the data, checkpoints and resume.
     unfold: (key, state, reco, num_draws) -> Unfolded.
     log_prob: (state, truth [n, d], reco) -> [n], where the density is explicit.
+    push: (state, latents [n, k, l], reco) -> draws [n, k, d], the map of normal latents that ``unfold`` draws with,
+      and latent_dim: their number l, where there is such a map.
     smear: (key, state, truth [n, d], num_draws) -> reco features [n, k, r], where a method also maps truth to what is
       measured.
     init, step, evaluate: the parts of ``fit`` for gradient-trained methods, so that ensembles can vmap them.
@@ -129,3 +131,5 @@ class Method(NamedTuple):
     whole_sample: bool = False
     own_draws: bool = False
     smear: Callable | None = None
+    push: Callable | None = None
+    latent_dim: int = 0

@@ -2,7 +2,20 @@
 
 from functools import partial
 
-from jaxunfold.methods import cinn, einn, fcgan, flow_matching, gan, ibu, inn, iterated, neural_ode, omnifold, tilt
+from jaxunfold.methods import (
+    cinn,
+    einn,
+    fcgan,
+    flow_matching,
+    gan,
+    ibu,
+    inn,
+    iterated,
+    laser,
+    neural_ode,
+    omnifold,
+    tilt,
+)
 
 METHODS = {
     "cinn": cinn.build,
@@ -17,4 +30,6 @@ METHODS = {
     "tilt": tilt.build,
 }
 # methods made of another one find it by its name
-METHODS["iterated"] = partial(iterated.build, dict(METHODS))
+BASES = dict(METHODS)
+METHODS["iterated"] = partial(iterated.build, BASES)
+METHODS["laser"] = partial(laser.build, BASES)

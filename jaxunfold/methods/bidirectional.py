@@ -156,7 +156,11 @@ def two_way_method(name: str, two_way: TwoWay, init: Callable, step: Callable, t
         samples = draws(two_way.to_truth, two_way.reco_noise, key, state, reco.features, num_draws)
         return Unfolded(samples, jnp.zeros(samples.shape[:2]))
 
+    def push(state, latents, reco):
+        each = jax.vmap(lambda event, r: two_way.to_truth(state.ema, event, r)[0], (None, 0))
+        return jax.vmap(each)(reco.features, latents)
+
     def smear(key, state, truth, num_draws: int):
         return draws(two_way.to_reco, two_way.truth_noise, key, state, truth, num_draws)
 
-    return Method(fit, unfold, None, init, step, evaluate, smear=smear)
+    return Method(fit, unfold, None, init, step, evaluate, smear=smear, push=push, latent_dim=two_way.reco_noise)

@@ -131,15 +131,17 @@ def build(
 
         return loop("cinn", init_from, step, evaluate)
 
-    def unfold(key, state: State, reco, num_draws: int) -> Unfolded:
-        def one(key, reco):
+    def push(state: State, latents, reco):
+        def one(latents, reco):
             shared = context(state.ema, reco)
-            latents = jax.random.normal(key, (num_draws, spec.dim))
             return jax.vmap(lambda z: bijection.inverse(state.ema["flow"], z, shared)[0])(latents)
 
-        n = reco.features.shape[0]
-        samples = jax.vmap(one)(jax.random.split(key, n), reco)
-        return Unfolded(samples, jnp.zeros((n, num_draws)))
+        return jax.vmap(one)(latents, reco)
+
+    def unfold(key, state: State, reco, num_draws: int) -> Unfolded:
+        keys = jax.random.split(key, reco.features.shape[0])
+        latents = jax.vmap(lambda key: jax.random.normal(key, (num_draws, spec.dim)))(keys)
+        return Unfolded(push(state, latents, reco), jnp.zeros(latents.shape[:2]))
 
     def log_prob(state: State, truth, reco):
         def one(x, reco):
@@ -148,4 +150,4 @@ def build(
 
         return jax.vmap(one)(truth, reco)
 
-    return Method(fit, unfold, log_prob, init, step, evaluate)
+    return Method(fit, unfold, log_prob, init, step, evaluate, push=push, latent_dim=spec.dim)

@@ -16,7 +16,7 @@ from jaxunfold.types import Batch, Spec, Unfolded
 class Flow(NamedTuple):
     """start: (key, batch) -> params. context: (params, reco of one event) -> context, once per event.
     velocity: (params, x [d], t [], context) -> [d]. ode: its bijection.
-    unfold, log_prob: as of ``Method``, with the running mean of the weights.
+    unfold, log_prob, push: as of ``Method``, with the running mean of the weights.
     """
 
     start: Callable
@@ -25,6 +25,7 @@ class Flow(NamedTuple):
     ode: Ode
     unfold: Callable
     log_prob: Callable
+    push: Callable
 
 
 def build_flow(
@@ -49,15 +50,17 @@ def build_flow(
     def context(params, reco):
         return net.context(params["velocity"], encoder.apply(params["condition"], reco), reco)
 
-    def unfold(key, state: State, reco, num_draws: int) -> Unfolded:
-        def one(key, reco):
+    def push(state: State, latents, reco):
+        def one(latents, reco):
             shared = context(state.ema, reco)
-            latents = jax.random.normal(key, (num_draws, spec.dim))
             return jax.vmap(lambda z: flow.draw(state.ema, z, shared))(latents)
 
-        n = reco.features.shape[0]
-        samples = jax.vmap(one)(jax.random.split(key, n), reco)
-        return Unfolded(samples, jnp.zeros((n, num_draws)))
+        return jax.vmap(one)(latents, reco)
+
+    def unfold(key, state: State, reco, num_draws: int) -> Unfolded:
+        keys = jax.random.split(key, reco.features.shape[0])
+        latents = jax.vmap(lambda key: jax.random.normal(key, (num_draws, spec.dim)))(keys)
+        return Unfolded(push(state, latents, reco), jnp.zeros(latents.shape[:2]))
 
     def log_prob(state: State, truth, reco):
         def one(x, reco, key):
@@ -68,4 +71,4 @@ def build_flow(
         keys = jax.random.split(jax.random.key(0), truth.shape[0])
         return jax.vmap(one)(truth, reco, keys)
 
-    return Flow(start, context, speed, flow, unfold, log_prob)
+    return Flow(start, context, speed, flow, unfold, log_prob, push)

@@ -28,6 +28,7 @@ class Options(NamedTuple):
 
     learning_rate: peak, falls to zero along a cosine. epochs, batch_size: of the training, both samples together.
     held_out: fraction of the events for the calibration. calibration: a key of ``CALIBRATIONS``, or "none".
+    frequencies: see ``with_frequencies``.
     """
 
     hidden: Sequence[int] = (64, 64, 64)
@@ -37,13 +38,23 @@ class Options(NamedTuple):
     batch_size: int = 4000
     held_out: float = 0.1
     calibration: str = "temperature"
+    frequencies: int = 0
+
+
+def with_frequencies(x: Float[Array, "*n d"], num: int) -> Float[Array, "*n e"]:
+    """x with sin(k x) and cos(k x), k = 1 ... num, beside it: a network is slow to learn what changes fast.
+
+    Tancik et al., arXiv:2006.10739. Args: x: Of about unit size.
+    """
+    waves = [wave(k * x) for k in range(1, num + 1) for wave in (jnp.sin, jnp.cos)]
+    return jnp.concatenate([x, *waves], axis=-1)
 
 
 class LogWeight(NamedTuple):
     """The log of p_true / p_generated, as learned: a function x [*n, d] -> [*n], differentiable.
 
     params, mean, width: of the network and of the scale of its inputs. calibrated: function of the logit, or None.
-    hidden, activation: of the network. health: of the weights of the held-out generated events.
+    hidden, activation, frequencies: of the network. health: of the weights of the held-out generated events.
     loss: cross entropy per event of the held-out events in nats, before and after calibration; log 2 where equal.
     """
 
@@ -53,12 +64,13 @@ class LogWeight(NamedTuple):
     calibrated: Any
     hidden: tuple[int, ...]
     activation: str
+    frequencies: int
     health: Health
     loss: tuple[float, float]
 
     def __call__(self, x: Float[Array, "*n d"]) -> Float[Array, "*n"]:
-        network = networks.mlp(len(self.mean), self.hidden, 1, self.activation)
-        logit = network.apply(self.params, (x - self.mean) / self.width)[..., 0]
+        seen = with_frequencies((x - self.mean) / self.width, self.frequencies)
+        logit = networks.mlp(seen.shape[-1], self.hidden, 1, self.activation).apply(self.params, seen)[..., 0]
         return logit if self.calibrated is None else self.calibrated(logit)
 
 
@@ -96,10 +108,10 @@ def learn_weight(
     order = jax.random.permutation(split_key, n + m)
     held = max(2, round(options.held_out * (n + m)))
     kept, rest = order[held:], order[:held]
-    data = ratios.TwoSamples((x - mean) / width, w, v)
+    data = ratios.TwoSamples(with_frequencies((x - mean) / width, options.frequencies), w, v)
     steps = options.epochs * max(1, len(kept) // min(options.batch_size, len(kept)))
     optimizer = optax.adam(optax.cosine_decay_schedule(options.learning_rate, steps))
-    network = ratios.build(x.shape[1], optimizer, tuple(options.hidden), options.activation)
+    network = ratios.build(data.x.shape[1], optimizer, tuple(options.hidden), options.activation)
     state, _ = run_epochs(
         train_key, network.init(init_key), network.step, jax.tree.map(lambda a: a[kept], data),
         batch_size=options.batch_size, epochs=options.epochs,
@@ -115,5 +127,5 @@ def learn_weight(
     losses = [float(jnp.mean(binary_cross_entropy(found, test.weight, test.against))) for found in (logit, after)]
     from_generator = np.asarray(test.against) > 0
     health = weight_health(np.asarray(after)[from_generator], np.asarray(test.against)[from_generator])
-    about = tuple(options.hidden), options.activation, health, tuple(losses)
+    about = tuple(options.hidden), options.activation, options.frequencies, health, tuple(losses)
     return LogWeight(state.params, mean, width, calibrated, *about)
