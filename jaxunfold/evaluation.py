@@ -140,6 +140,9 @@ def evaluate(
     note("computing metrics")
     metrics = evaluate_metrics(data, seed=seed)
     metrics["timing"] = {"unfold_seconds": seconds, "draws_per_second": unfolded.log_weights.size / seconds}
+    found = run.in_support(events)
+    if found is not None:
+        metrics["outside_support"] = int(np.sum(~found[0]))
     if hasattr(run.state, "params"):
         metrics["parameters"] = count(run.state.params)
     if unfolded.info is not None:
@@ -221,6 +224,8 @@ def headline(metrics: dict) -> dict[str, str]:
         return "none" if value is None else f"{value:.4f}" + (f" ± {error:.4f}" if error else "")
 
     rows = {"test events x draws": f"{metrics['n_events']} x {metrics['draws']}"}
+    if "outside_support" in metrics:
+        rows["outside of the training's support"] = f"{metrics['outside_support']} events"
     rows["classifier AUC, reco shown"] = with_error("classifier_auc")
     rows["classifier AUC, truth alone"] = with_error("classifier_auc_marginal")
     deviations = {

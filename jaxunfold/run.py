@@ -20,6 +20,7 @@ from ml_collections import ConfigDict
 from jaxunfold import config as configs
 from jaxunfold import problem as problems
 from jaxunfold.data import batches, preprocess
+from jaxunfold.data import support as supports
 from jaxunfold.data.columns import match_columns
 from jaxunfold.data.events import Events, read, with_placeholders
 from jaxunfold.errors import InputError
@@ -45,6 +46,7 @@ class Run:
     method: Method
     state: Any
     about: dict = dataclasses.field(default_factory=dict)
+    support: supports.Support | None = None
 
     @property
     def density_of(self) -> str:
@@ -89,6 +91,23 @@ class Run:
                 f"{reco.path or 'events'}: expected a file of kind {self.problem.kind!r}, found {reco.kind!r}"
             )
         return match_columns(reco, self.problem.truth_names, self.problem.reco_names, self.problem.extra_names)
+
+    def in_support(self, reco: Any) -> tuple[np.ndarray, np.ndarray] | None:
+        """Which events are like those trained on [n], and the log density of their features among them [n].
+
+        See ``data.support``; None for a run that has no record of it. An event that does not pass at reco level has
+        no features: it counts as inside, with a density of NaN.
+        """
+        if self.support is None:
+            return None
+        events = self.events(reco)
+        features = preprocess.encode_reco(self.pipeline, self.fitted, with_placeholders(events)).features
+        density = supports.log_density(self.support, features)
+        inside = supports.inside(self.support, density)
+        if events.pass_reco is not None:
+            density = np.where(events.pass_reco, density, np.nan)
+            inside = inside | ~events.pass_reco
+        return inside, density
 
     def encode_reco(self, reco: Any) -> Reco:
         """Measured events as the network sees them, [n]; for use inside jit."""
@@ -318,6 +337,26 @@ def save_state(workdir: str | os.PathLike, state: Any) -> None:
     checkpoint.save(str(Path(workdir) / "checkpoints"), RESULT, 0, state, {})
 
 
+def save_support(workdir: str | os.PathLike, found: supports.Support) -> None:
+    """Write what the training's measured events cover as support.npz."""
+    path = Path(workdir) / "support.npz"
+    with open(path.with_suffix(".npz.tmp"), "wb") as file:
+        np.savez_compressed(file, **supports.to_arrays(found))
+    os.replace(path.with_suffix(".npz.tmp"), path)
+
+
+def load_support(workdir: str | os.PathLike) -> supports.Support | None:
+    """The support of a run, None where it has no record of one. Raises: InputError for a damaged file."""
+    path = Path(workdir) / "support.npz"
+    if not path.is_file():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return supports.from_arrays({name: file[name] for name in file.files})
+    except (KeyError, ValueError, OSError) as error:
+        raise InputError(f"{path}: cannot be read ({error})") from error
+
+
 def load(workdir: str | os.PathLike) -> Run:
     """A trained run from its folder.
 
@@ -338,4 +377,5 @@ def load(workdir: str | os.PathLike) -> Run:
     found = checkpoint.restore(str(Path(workdir) / "checkpoints"), RESULT, template)
     if found is None:
         raise InputError(f"{workdir}: the training is not finished; start it again and it goes on")
-    return dataclasses.replace(run, state=jax.tree.map(jnp.asarray, found.tree))
+    state = jax.tree.map(jnp.asarray, found.tree)
+    return dataclasses.replace(run, state=state, support=load_support(workdir))

@@ -4,6 +4,7 @@ python -m jaxunfold.train --config configs/cinn.py [--workdir DIR] [--data FILE]
 """
 
 import dataclasses
+import json
 import os
 import time
 from pathlib import Path
@@ -16,15 +17,35 @@ from jaxunfold import cli, experiments
 from jaxunfold import config as configs
 from jaxunfold import problem as problems
 from jaxunfold import run as runs
-from jaxunfold.data import batches, mirror, preprocess, splits
+from jaxunfold.data import batches, mirror, preprocess, splits, support
 from jaxunfold.data.columns import selected
 from jaxunfold.data.events import Events, accepted, read, require_trainable, scan
 from jaxunfold.data.location import fingerprint, resolve
 from jaxunfold.errors import InputError
 from jaxunfold.evaluation import OWN_PARTS, evaluate, headline
 from jaxunfold.networks import count
+from jaxunfold.report import card
 from jaxunfold.training import callbacks
 from jaxunfold.training.loop import make_loop
+
+SAMPLE = ("process", "sqrt_s_gev", "generator", "seed", "code_version", "cuts")
+"""What is known of a data file that a model card repeats."""
+
+
+MOST_ROWS = 1_000_000
+"""Rows of a training file among which those that describe its support are chosen."""
+
+
+def sample_of(attrs: dict) -> dict:
+    """``SAMPLE`` of a data file's attributes; the cuts of a simulated one are in its config."""
+    out = {key: attrs[key] for key in SAMPLE if key in attrs}
+    try:
+        selection = json.loads(attrs.get("config", "{}")).get("selection")
+    except (TypeError, ValueError, AttributeError):  # another's file may hold anything there
+        selection = None
+    if selection and "cuts" not in out:
+        out["cuts"] = ", ".join(f"{name} {value}" for name, value in selection.items() if value is not None)
+    return out
 
 
 def read_parts(path: str, data: dict) -> tuple[splits.Split, bool, Events, Events, Events]:
@@ -61,6 +82,7 @@ def prepare(config: ConfigDict, path: str, base: runs.Run | None = None) -> tupl
         raise InputError(f"{path}: expected the columns of the base run, {base.problem}, found {problem}")
     fitted = preprocess.fit(pipeline, accepted(train)) if base is None else base.fitted
     about = {"data": fingerprint(path), "train_events": len(parts.train), "test_events": len(parts.test)}
+    about["sample"] = sample_of(train.attrs) | {"file": Path(path).name}
     run = runs.assemble(config, problem, fitted, about=about)
     if not run.method.whole_sample:
         train, valid, test = accepted(train), accepted(valid), accepted(test)
@@ -126,8 +148,20 @@ def fit(config: ConfigDict, folder: Path) -> tuple[runs.Run, Events]:
     run = runs.assemble(config, run.problem, run.fitted, total_steps=loop.total_steps, about=run.about, **given)
     cli.say(f"training {config.method} on {run.about['train_events']} events, {jax.devices()[0].platform}")
     state = run.method.fit(jax.random.key(settings["seed"]), loop)
+    found = support_of(source, run.about["rows"] // 2 ** len(config.data.augment))
+    runs.save_support(folder, found)
     runs.save_state(folder, state)
-    return dataclasses.replace(run, state=state), test
+    return dataclasses.replace(run, state=state, support=found), test
+
+
+def support_of(source: object, rows: int) -> support.Support:
+    """What the measured events of a training source cover, from its first rows: those that are no mirror images."""
+    rows = min(rows, MOST_ROWS)
+    order = np.argsort(np.random.PCG64(0).random_raw(rows), kind="stable")
+    order = order[: support.REFERENCE + support.HELD_OUT]
+    batch = source.take(order) if hasattr(source, "take") else jax.tree.map(lambda a: a[order], source)
+    seen = np.ones(len(order), bool) if batch.pass_reco is None else np.asarray(batch.pass_reco)
+    return support.fit(np.asarray(batch.reco.features)[seen])
 
 
 def fit_variations(config: ConfigDict, files: dict[str, list[str]], folder: Path) -> dict[str, list[runs.Run]]:
@@ -192,6 +226,8 @@ def train(config: ConfigDict, workdir: str, title: str = "") -> dict:
             experiments.EXPERIMENTS[name](run, chosen, folder / name, config.evaluation.draws, seed)
             rows[f"experiment {name}"] = str(folder / name / "index.html")
     rows["all in all"] = f"{time.monotonic() - begin:.0f} s"
+    card.write(folder / "model_card.md", config, run.about, metrics, run.problem, run.density_of)
+    rows["model card"] = str(folder / "model_card.md")
     cli.summary(title or config.method, rows)
     return metrics
 

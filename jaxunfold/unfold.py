@@ -1,4 +1,4 @@
-"""Unfold measured events: draws from the posterior of each, in physical units, as one HDF5 file.
+"""Unfold measured events: draws from the posterior of each, in physical units, as one result bundle (HDF5).
 
 python -m jaxunfold.unfold --workdir DIR --data FILE --out FILE [--draws K] [--seed S]
 """
@@ -9,36 +9,71 @@ import numpy as np
 
 import jaxunfold
 from jaxunfold import cli
-from jaxunfold.data.events import read
+from jaxunfold import config as configs
+from jaxunfold.bundle import files
+from jaxunfold.bundle.per_event import median_and_width
+from jaxunfold.data.events import Events, read
 from jaxunfold.data.files import write_datasets
-from jaxunfold.data.location import resolve
+from jaxunfold.data.location import fingerprint, resolve
 from jaxunfold.errors import InputError
 from jaxunfold.evaluation import unfold_with_progress
+from jaxunfold.metrics.compared import momenta_observables, table_columns, with_named
+from jaxunfold.physics.observables import column_expressions
 from jaxunfold.run import Run
 from jaxunfold.types import Unfolded
 
 
-def write_draws(path: str, run: Run, unfolded: Unfolded, weight, attrs: dict) -> None:
-    """Write samples [n, k, ...], log_weights [n, k] and the events' weight, atomically.
+def per_event(run: Run, unfolded: Unfolded) -> dict[str, tuple[np.ndarray, dict]]:
+    """Median and width of every observable's draws in each event, [n, m]."""
+    names, medians, widths = [], [], []
+    for name, draws in observables(run, unfolded.samples).items():
+        median, width = median_and_width(draws, np.asarray(unfolded.log_weights))
+        names, medians, widths = [*names, name], [*medians, median], [*widths, width]
+    columns = (("median", medians), ("width_68", widths))
+    return {f"per_event/{key}": (np.stack(values, -1), {"names": names}) for key, values in columns}
 
-    Datasets: samples/momenta (attr labels) or samples/table (attrs names, units), log_weights, member, weight,
-    and where a method has them sample_weight [n, k], the draws' own weights before log_weights, yields [n, k], the
-    truth events that a draw stands for, and info/NAME.
-    """
+
+def observables(run: Run, samples: np.ndarray) -> dict[str, np.ndarray]:
+    """Canonical and named observables of draws, each [n, k]."""
+    names = run.problem.truth_names
+    if run.problem.kind == "momenta":
+        return momenta_observables(samples, names, run.resonances, run.named)
+    units = run.problem.truth_units or ("",) * len(names)
+    return with_named(table_columns(samples, names), column_expressions(dict(zip(names, units)), run.named))
+
+
+def write_draws(path: str, run: Run, unfolded: Unfolded, events: Events, attrs: dict) -> int | None:
+    """Write a result bundle, see ``bundle.files``; returns how many events are outside of the training's support."""
     names = {"labels" if run.problem.kind == "momenta" else "names": run.problem.truth_names}
     names["units"] = run.problem.truth_units
     datasets = {f"samples/{run.problem.kind}": (unfolded.samples, names)}
+    found = run.in_support(events)
+    inside, density = found or (None, None)
     for name, values in (
         ("log_weights", unfolded.log_weights),
         ("member", unfolded.member),
-        ("weight", weight),
+        ("weight", events.weight),
         ("sample_weight", unfolded.weight),
         ("yields", unfolded.yields),
+        ("event", np.arange(len(events))),
+        ("in_support", inside),
+        ("log_support", density),
         *((f"info/{name}", np.atleast_1d(values)) for name, values in (unfolded.info or {}).items()),
     ):
         if values is not None:
             datasets[name] = (values, {})
-    write_datasets(path, datasets, {"code_version": jaxunfold.__version__, **attrs})
+    if len(unfolded.samples) == len(events):
+        datasets |= per_event(run, unfolded)
+    about = {
+        "code_version": jaxunfold.__version__,
+        "events": len(events),
+        "config": configs.to_json(run.config),
+        "model_hash": files.hash_of((run.state, run.fitted), configs.to_json(run.config)),
+        "training_data_hash": run.about.get("data"),
+        **files.attributes(run.resonances, run.named),
+    }
+    write_datasets(path, datasets, {**about, **attrs})
+    return None if inside is None else int(np.sum(~inside))
 
 
 def main(argv=None) -> int:
@@ -52,13 +87,16 @@ def main(argv=None) -> int:
             raise InputError(f"{args.out}: expected a file to write, found a directory")
         cli.check_writable_dir(os.path.dirname(os.path.abspath(args.out)))
         run = jaxunfold.load(args.workdir)
-        events = run.events(read(resolve(args.data)))
+        data = resolve(args.data)
+        events = run.events(read(data))
         unfolded = unfold_with_progress(run, events, args.draws, args.seed)
-        attrs = {"method": run.config.method, "seed": args.seed, "density_of": run.density_of}
-        write_draws(args.out, run, unfolded, events.weight, attrs)
+        attrs = {"method": run.config.method, "seed": args.seed, "density_of": run.density_of, "draws": args.draws}
+        attrs |= {"data": os.path.basename(data), "data_hash": fingerprint(data)}
+        outside = write_draws(args.out, run, unfolded, events, attrs)
         n, k = unfolded.log_weights.shape
         draws = {"draws per event": k} if n == len(events) else {"weighted draws for all events": k}
         rows = {"events": len(events), **draws, "method": run.config.method}
+        rows["outside of the training's support"] = "not known" if outside is None else outside
         rows |= {"samples": f"{unfolded.samples.shape}, {run.problem.kind}", "written": args.out}
         cli.summary("unfolded", rows)
 

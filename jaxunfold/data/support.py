@@ -2,9 +2,10 @@ r"""Is a measured event like those trained on? The density of the training's fea
 
 .. math:: \log \hat p(x) = \log \frac{k}{m\, V_r} - r \log d_k(x) + \log |\det A|
 
-with the distance d_k to the k-th of m training events kept, in the r features whitened by A, and V_r the volume of the
-unit ball (Loftsgaarden, Quesenberry, Ann. Math. Stat. 36 (1965) 1049). Below the density that one in a thousand events
-of the training has, an event is outside of its support: a network was never asked about its like, and answers anything.
+with the distance d_k to the k-th of m training events kept, in the r features whitened by A, and V_r the volume of
+the unit ball (Loftsgaarden, Quesenberry, Ann. Math. Stat. 36 (1965) 1049). Below the density that one in a thousand
+events of the training has, an event is outside of its support: a network was never asked about its like, and answers
+anything.
 """
 
 import math

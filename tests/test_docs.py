@@ -1,0 +1,31 @@
+"""The documentation builds without a warning, and names configs and commands that exist."""
+
+import importlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted(ROOT.glob("docs/*.md"))
+
+
+def test_site_builds_strictly(tmp_path):
+    pytest.importorskip("mkdocs")
+    pytest.importorskip("mkdocstrings")
+    argv = [sys.executable, "-m", "mkdocs", "build", "--strict", "-q", "-d", str(tmp_path)]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Which method for me" in (tmp_path / "methods" / "index.html").read_text()
+    assert "Loftsgaarden" in (tmp_path / "reference" / "index.html").read_text()
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *PAGES], ids=lambda path: path.name)
+def test_commands_and_configs_exist(page):
+    text = page.read_text()
+    for name in set(re.findall(r"python -m jaxunfold\.(\w+)", text)):
+        assert hasattr(importlib.import_module(f"jaxunfold.{name}"), "main")
+    for path in set(re.findall(r"configs/[\w/]+\.py", text)):
+        assert (ROOT / path).is_file(), path
