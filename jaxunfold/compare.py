@@ -12,6 +12,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
@@ -107,6 +108,9 @@ def compare(
     data = dict(zip(labels, common_observables(lined_up)))
     cli.say("computing metrics")
     metrics = {label: evaluate_metrics(columns, seed=seed) for label, columns in data.items()}
+    for label, run in runs.items():
+        if (found := run.in_support(suited(run, events))) is not None:
+            metrics[label]["outside_support"] = int(np.sum(~found[0]))
     result = {"n_events": len(events), "draws": num_draws, "seed": seed, "runs": metrics}
     (folder / "comparison.json").write_text(json.dumps(result, indent=2))
     cli.say("drawing figures")
