@@ -226,7 +226,7 @@ def train(config: ConfigDict, workdir: str, title: str = "") -> dict:
             experiments.EXPERIMENTS[name](run, chosen, folder / name, config.evaluation.draws, seed)
             rows[f"experiment {name}"] = str(folder / name / "index.html")
     rows["all in all"] = f"{time.monotonic() - begin:.0f} s"
-    card.write(folder / "model_card.md", config, run.about, metrics, run.problem, run.density_of)
+    card.write(folder / "model_card.md", run.config, run.about, metrics, run.problem, run.density_of)
     rows["model card"] = str(folder / "model_card.md")
     cli.summary(title or config.method, rows)
     return metrics

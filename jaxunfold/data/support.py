@@ -31,10 +31,14 @@ def fit(features: Float[np.ndarray, "n r"], alpha: float = ALPHA) -> Support:
     """The support of a training sample: two thirds of its events as reference, the others for the threshold.
 
     Args:
-      features: Standardised, of events in random order; more than 12,288 are not used. At least two.
+      features: Standardised, of events in random order; more than 12,288 are not used.
       alpha: Share of the training's own events that lie outside.
     """
     features = np.asarray(features, np.float32)[: REFERENCE + HELD_OUT]
+    if len(features) < 3:  # nothing is known, and so nothing is outside
+        return Support(
+            np.zeros((1, features.shape[1]), np.float32), np.eye(features.shape[1], dtype=np.float32), -np.inf
+        )
     size = max(1, 2 * len(features) // 3)
     values, vectors = np.linalg.eigh(np.atleast_2d(np.cov(features.T.astype(np.float64))))
     # a feature that others determine, or a constant one, must not rule by its rounding
