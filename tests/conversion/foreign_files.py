@@ -1,5 +1,7 @@
 """Files of other people's formats, written by the real libraries, of events that are known."""
 
+import sys
+
 import awkward as ak
 import numpy as np
 import uproot
@@ -137,3 +139,20 @@ def hadronic_record(truth, rng):
             three = p[1:] / 6 + rng.normal(0, 0.02 * p[0] / 6, 3)
             rows.append((int(rng.choice([211, -211, 22])), 1, mother, np.array([np.linalg.norm(three), *three])))
     return rows
+
+
+def main(simulated, measured):
+    """Delphes trees of the embedded sample: 20,000 events with truth, and 2,000 others without."""
+    from jaxunfold.data.events import read, sample_path
+
+    sample, rng = read(sample_path("zw_2jet")), np.random.default_rng(0)
+    for path, rows in ((simulated, slice(0, 20_000)), (measured, slice(20_000, 22_000))):
+        records = [record_of(event.astype(np.float64), rng) for event in sample.truth[rows]]
+        arrays = delphes_arrays(sample[rows], records, rng)
+        if path == measured:
+            del arrays["Particle"]
+        write_tree(path, arrays, pieces=10)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
