@@ -1,6 +1,7 @@
 """Train configs with several seeds, evaluate each on held-out events, and keep the numbers side by side.
 
 python benchmarks/quality.py --config configs/cinn.py --name embedded [--seeds 0,1,2] [--data FILE]
+    [--config.KEY=VALUE ...]
 python benchmarks/quality.py --table [--only NAME1,NAME2,...]
 
 The first leaves benchmarks/results/NAME.json and the runs in runs/quality/NAME-SEED; started again it goes on.
@@ -32,7 +33,7 @@ def one_run(args: argparse.Namespace, seed: int) -> dict:
     """Train (or go on with) one seed and return its numbers."""
     workdir = Path("runs/quality") / f"{args.name}-{seed}"
     command = [sys.executable, "-m", "jaxunfold.train", "--config", args.config, "--workdir", str(workdir)]
-    command += [f"--config.training.seed={seed}"] + (["--data", args.data] if args.data else [])
+    command += [f"--config.training.seed={seed}", *args.overrides] + (["--data", args.data] if args.data else [])
     if not (workdir / "report" / "metrics.json").exists():
         subprocess.run(command, check=True)
     metrics = json.loads((workdir / "report" / "metrics.json").read_text())
@@ -209,7 +210,9 @@ def main() -> None:
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--table", action="store_true")
     parser.add_argument("--only", default="", help="results to show, NAME1,NAME2,...")
-    args = parser.parse_args()
+    args, args.overrides = parser.parse_known_args()
+    if unknown := [text for text in args.overrides if not text.startswith("--config.")]:
+        parser.error(f"expected --config.KEY=VALUE, found {unknown[0]}")
     if args.table:
         results = read_results(args.only)
         print(summary_table(results), calibration_table(results), sep="\n\n")
@@ -222,7 +225,7 @@ def main() -> None:
     runs = []
     for seed in (int(text) for text in args.seeds.split(",")):
         runs.append(one_run(args, seed))
-        record = {"config": args.config, "data": Path(args.data).name, "runs": runs}
+        record = {"config": args.config, "overrides": args.overrides, "data": Path(args.data).name, "runs": runs}
         (RESULTS / f"{args.name}.json").write_text(json.dumps(record, indent=1) + "\n")
 
 
