@@ -143,14 +143,15 @@ def spectra(data: Compared, names):
 
 def numbers_table(numbers: dict) -> str:
     """Peak and window as HTML."""
-    rows = []
-    for what, title in (("peak", "W′ events alone"), ("window", "all events, 1.1 to 1.5 TeV")):
-        for level in ("truth", "unfolded"):
-            if found := numbers[what].get(level):
-                share = f"{found['share']:.2%}" if "share" in found else "–"
-                cells = [tables.number(found[key]) if found[key] else "–" for key in ("width",)]
-                median = f"{found['median']:.1f}" if found["median"] else "–"
-                rows.append([f"{title}, {level}", median, *cells, share])
-    return tables.table(
-        ["mass of all particles [GeV]", "median", "half of the central 68 %", "share of events"], rows
-    )
+
+    def cell(found, key, form):
+        return form.format(found[key]) if found.get(key) is not None else "–"
+
+    rows = [
+        [f"{title}, {level}", cell(found, "median", "{:.1f}"), cell(found, "width", "{:.1f}"),
+         cell(found, "share", "{:.2%}")]
+        for what, title in (("peak", "W′ events alone"), ("window", "all events, 1.1 to 1.5 TeV"))
+        for level, found in numbers[what].items()
+    ]  # fmt: skip
+    header = ["mass of all particles [GeV]", "median", "half of the central 68 %", "share of events"]
+    return tables.table(header, rows)
