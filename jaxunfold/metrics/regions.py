@@ -52,7 +52,8 @@ def follows(data: Compared, everything: Compared, name: str, seed: int = 0) -> d
     """One observable of the events of a region against their own truth, and against that of all events.
 
     ``followed`` is 1 - W1(unfolded, truth) / W1(truth of all events, truth): one where the unfolded sample is the
-    region's truth, zero where it is as far from it as all events are; None where the two truths are the same. The
+    region's truth, zero where it is as far from it as all events are; None where the two truths are the same. Draws
+    beyond the truth of all events count for it as at its edge, lest one in a million decides. The
     triangular distances have the bins of the region's truth; ``triangular_to_all`` has the truth of all events in
     place of the region's.
     """
@@ -60,13 +61,13 @@ def follows(data: Compared, everything: Compared, name: str, seed: int = 0) -> d
     flat, flat_weight = data.draws[name].reshape(-1), data.draw_weight.reshape(-1)
     other = everything.truth[name], everything.weight
     apart = wasserstein(truth, other[0], weight, other[1])
-    distance = wasserstein(truth, flat, weight, flat_weight)
+    bounded = np.clip(flat, other[0].min(), other[0].max())
     out = {
         "bulk_deviation": bulk_deviation(truth, flat, weight, flat_weight),
         "triangular": triangular(truth, flat, weight, flat_weight),
         "triangular_to_all": triangular(other[0], flat, other[1], flat_weight),
-        "wasserstein": distance,
-        "followed": 1 - distance / apart if apart > 0 else None,
+        "wasserstein": wasserstein(truth, flat, weight, flat_weight),
+        "followed": 1 - wasserstein(truth, bounded, weight, flat_weight) / apart if apart > 0 else None,
     }
     median, width = median_and_width(truth, weight)
     found, found_width = median_and_width(flat, flat_weight)
