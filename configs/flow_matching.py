@@ -7,8 +7,8 @@ minute and a half of draws for the report. On a network of 12 epochs ten midpoin
 each posterior's width of an adaptive solver at 1e-6.
 
 Expect on the test events, from three seeds: joint classifier AUC 0.602, marginal 0.505, worst calibration 0.025, KS
-of m_jj 0.007, 68 per cent width of m_jj off by -2.2 per cent. That is behind ``cinn.py`` (0.562, 0.50, 0.019) event by
-event, and better in the masses. With 18 epochs the joint AUC is 0.617; with 12, half the learning rate and uniform
+of m_jj 0.007, 68 per cent width of m_jj off by -2.2 per cent. That is behind ``cinn.py`` (0.562, 0.50, 0.019) event
+by event, and better in the masses. With 18 epochs the joint AUC is 0.617; with 12, half the learning rate and uniform
 times 0.682.
 """
 
