@@ -17,13 +17,15 @@ from ml_collections import ConfigDict
 from jaxunfold.errors import InputError
 
 COMMON = {"experiment": ""}
-"""Keys that every config has, with their defaults."""
+"""Keys that every config of a run has, with their defaults; those of simulations and conversions have none."""
 
 TUPLE = "__tuple__"
 """Key that marks a tuple in JSON, which has lists only."""
 
 
-def load(path: str | os.PathLike, overrides: Iterable[tuple[str, str]] = ()) -> ConfigDict:
+def load(
+    path: str | os.PathLike, overrides: Iterable[tuple[str, str]] = (), common: Mapping[str, Any] = COMMON
+) -> ConfigDict:
     """The config of ``PATH[:arg]``, e.g. configs/cinn.py:smoke -> get_config("smoke"), with overrides.
 
     Raises: InputError for a missing file, an error in it, an unknown key, or a value of the wrong type.
@@ -43,7 +45,7 @@ def load(path: str | os.PathLike, overrides: Iterable[tuple[str, str]] = ()) -> 
         raise InputError(f"{path}: get_config({arg!r}) failed ({_one_line(error)})") from error
     if not isinstance(config, (ConfigDict, dict)):
         raise InputError(f"{path}: get_config expected to return a ConfigDict, found {type(config).__name__}")
-    return override(ConfigDict(COMMON | dict(config.items())), overrides)
+    return override(ConfigDict({**common, **dict(config.items())}), overrides)
 
 
 def split_arg(path: str) -> tuple[str, str]:

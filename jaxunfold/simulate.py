@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _body(args: argparse.Namespace) -> None:
-    what = process.from_config(config.load(args.config, args.overrides).to_dict())
+    what = process.from_config(config.load(args.config, args.overrides, common={}).to_dict())
     begin = time.monotonic()
     chunks = simulate(what, args.events, args.seed, Path(args.out), args.workers, args.resume)
     cli.summary(f"simulated {args.out}", summary(what, chunks, args.events, time.monotonic() - begin))
