@@ -47,6 +47,7 @@ THESIS = {
 
 NAMES = {
     "truth": "truth, another sample", "baseline": "baseline, RealNVP", "dctr": "DCTR, weighted",
+    "dctr_plain": "DCTR without sines and cosines", "hmc_plain": "HMC of it",
     "laser": "LaSeR, GAN refiner", "laser_matching": "LaSeR, flow matching refiner", "rejection": "rejection",
     "baseline_few": "baseline, 200,000 draws", "hmc": "HMC, our leapfrog, tuned",
     "hmc_few": "HMC, tuned, 200,000 draws",

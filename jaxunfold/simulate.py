@@ -12,7 +12,7 @@ import numpy as np
 from jaxunfold import cli, config
 from jaxunfold.data import events as event_files
 from jaxunfold.errors import InputError
-from jaxunfold.simulation import STREAM, chunk, generator, process, run
+from jaxunfold.simulation import STREAM, chunk, generator, process, run, w_jets
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -25,10 +25,37 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _body(args: argparse.Namespace) -> None:
-    what = process.from_config(config.load(args.config, args.overrides, common={}).to_dict())
+    values = config.load(args.config, args.overrides, common={}).to_dict()
+    chain = values.pop("chain", "detector")
+    if chain not in CHAINS:
+        raise InputError(f"config.chain: expected one of {', '.join(CHAINS)}, found {chain!r}")
+    CHAINS[chain](values, args)
+
+
+def _w_jets(values: dict, args: argparse.Namespace) -> None:
+    what, out = w_jets.from_config(values), Path(args.out)
+    if args.events < 1:
+        raise InputError(f"--events: expected 1 or more, found {args.events}")
+    cli.check_writable_dir(out.parent)
+    begin = time.monotonic()
+    found = w_jets.simulate(what, args.seed, args.events)
+    event_files.write(out, found)
+    rows = {
+        "events": f"{args.events} in {time.monotonic() - begin:.0f} s",
+        "collisions": str(found.attrs["collisions"]),
+    }
+    cli.summary(f"simulated {out}", rows)
+
+
+def _detector(values: dict, args: argparse.Namespace) -> None:
+    what = process.from_config(values)
     begin = time.monotonic()
     chunks = simulate(what, args.events, args.seed, Path(args.out), args.workers, args.resume)
     cli.summary(f"simulated {args.out}", summary(what, chunks, args.events, time.monotonic() - begin))
+
+
+CHAINS = {"detector": _detector, "w_jets": _w_jets}
+"""What a config's ``chain`` may be; it is "detector" where there is none. (values, arguments) -> None."""
 
 
 def simulate(

@@ -107,4 +107,11 @@ def build(
         n = reco.features.shape[0]
         return Unfolded(draws(state.ema, key, reco, n, num_draws), jnp.zeros((n, num_draws)))
 
-    return Method(fit, unfold, None, init, step, evaluate)
+    def push(state: State, latents, reco):
+        def one(latents, reco):
+            shared = read(state.ema, reco)
+            return jax.vmap(lambda r: make(state.ema, r, shared))(latents)
+
+        return jax.vmap(one)(latents, reco)
+
+    return Method(fit, unfold, None, init, step, evaluate, push=push, latent_dim=noise)

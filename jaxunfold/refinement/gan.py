@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxunfold import networks
-from jaxunfold.losses.classifier import binary_cross_entropy
+from jaxunfold.losses.adversarial import GAMES
 from jaxunfold.refinement.generator import Base, Generator, Sample, normal
 from jaxunfold.training.optimizer import ema_update
 from jaxunfold.types import Params
@@ -59,7 +59,7 @@ def gan(
       critic_updates: For one of the generator, each on a share of the batch. penalty: lambda.
       ema: Decay of the running mean of the generator's weights.
     """
-    base = normal(latent_dim) if base is None else base
+    base, game = normal(latent_dim) if base is None else base, GAMES["jensen_shannon"]
     critic_optimizer = optimizer if critic_optimizer is None else critic_optimizer
     maker = networks.mlp(base.dim + cond, hidden, dim, activation)
     judge = networks.mlp(dim + cond, hidden if critic_hidden is None else critic_hidden, 1, activation)
@@ -87,13 +87,12 @@ def gan(
         fake = many(params, key, batch.cond)
         real, slope = jax.vmap(jax.value_and_grad(logit, 1), (None, 0, 0))(critic, batch.x, batch.cond)
         made = jax.vmap(logit, (None, 0, 0))(critic, fake, batch.cond)
-        ones, none = jnp.ones_like(weight), jnp.zeros_like(weight)
-        each = binary_cross_entropy(real, weight, none) + binary_cross_entropy(made, none, ones)
+        each = weight * game.real(real) + game.fake(made)
         return jnp.mean(each + 0.5 * penalty * weight * jnp.sum(slope**2, axis=-1))
 
     def generator_loss(params, critic, batch: Sample, key):
         made = jax.vmap(logit, (None, 0, 0))(critic, many(params, key, batch.cond), batch.cond)
-        return jnp.mean(binary_cross_entropy(made, jnp.ones_like(made), jnp.zeros_like(made)))
+        return jnp.mean(game.generator(made))
 
     def step(state: State, batch: Sample, key):
         critic_key, generator_key = jax.random.split(key)

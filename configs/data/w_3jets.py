@@ -1,0 +1,33 @@
+"""pp -> W+ j at 13 TeV with a parton shower, three jets of pT > 25 GeV: thesis section 4.5.
+
+    python -m jaxunfold.simulate --config configs/data/w_3jets.py --events 100000 --seed 1 --out w_3jets.h5
+
+Truth is the hard process (W+, q1), reco the W and the three hardest anti-kT jets after the shower; no detector,
+so that each jet's transverse momentum leaves a sharp hole in its px-py plane.
+"""
+
+from ml_collections import ConfigDict
+
+
+def get_config() -> ConfigDict:
+    """The config."""
+    return ConfigDict(
+        {
+            "chain": "w_jets",
+            "name": "w_3jets",
+            "sqrt_s_gev": 13000.0,
+            "pythia": (
+                "WeakBosonAndParton:qqbar2Wg = on",
+                "WeakBosonAndParton:qg2Wq = on",
+                "PhaseSpace:pTHatMin = 20.",
+                "24:mayDecay = off",
+                "PartonLevel:MPI = off",
+                "HadronLevel:all = off",
+            ),
+            "radius": 0.4,
+            "jet_pt_min_gev": 25.0,
+            "jet_eta_max": 4.5,
+            "num_jets": 3,
+            "batch": 1000,
+        }
+    )
