@@ -35,9 +35,8 @@ def test_few_of_the_own_events_and_all_strange_ones_are_outside():
 
 
 def test_a_tiny_sample_has_a_support_too():
-    assert support.inside(
-        nothing := support.fit(np.zeros((1, 3))), support.log_density(nothing, np.ones((2, 3)))
-    ).all()
+    nothing = support.fit(np.zeros((1, 3)))
+    assert support.inside(nothing, support.log_density(nothing, np.ones((2, 3)))).all()
     found = support.fit(np.random.default_rng(2).normal(size=(12, 3)))
     assert np.isfinite(support.log_density(found, np.zeros((2, 3)))).all()
     assert not support.inside(found, support.log_density(found, np.full((1, 3), 50.0))).any()
