@@ -55,10 +55,10 @@ def first_events(run: Run, events: Events, unfolded: Unfolded, num_draws: int, s
     return compared(run, few, Unfolded(*kept))
 
 
-def unfold_with_progress(run: Run, events: Events, num_draws: int, seed: int):
+def unfold_with_progress(run: Run, events: Events, num_draws: int, seed: int, uncertainty: bool = False):
     """``run.unfold`` behind a progress bar."""
     with cli.progress("unfolding", len(events), "events") as advance:
-        return run.unfold(jax.random.key(seed), events, num_draws, advance)
+        return run.unfold(jax.random.key(seed), events, num_draws, advance, uncertainty)
 
 
 def suited(run: Run, events: Events) -> Events:
@@ -121,7 +121,8 @@ def evaluate(
       num_draws: Draws per event. seed: Of the draws and of everything random in the metrics.
       history: Lines of metrics.jsonl, for the training curves.
       note: Called with a line on each finished stage.
-      varied: None for no covariance, else {part: runs that unfold the same events}, see ``covariances``.
+      varied: {part: runs that unfold the same events}, see ``covariances``; None for none, unless the draws are from
+        several networks.
     Returns: The contents of metrics.json, with the seconds that unfolding took under "timing".
     Raises: InputError if the events have no truth, or there are too few of them.
     """
@@ -147,7 +148,8 @@ def evaluate(
         metrics["parameters"] = count(run.state.params)
     if unfolded.info is not None:
         metrics["info"] = {name: np.asarray(values).tolist() for name, values in unfolded.info.items()}
-    if varied is not None:
+    if varied is not None or unfolded.member is not None:
+        varied = varied or {}
         note("computing covariances")
         others = {
             part: [compared(other, own := suited(other, events), other.unfold(jax.random.key(seed), own, num_draws))
@@ -193,10 +195,8 @@ def covariances(data: Compared, varied: dict[str, Sequence[Compared]], member: n
             parts = {"data": covariance.data_covariance(draws, data.draw_weight, edges)}
         else:
             parts = {"simulation": covariance.data_covariance(draws[0], data.draw_weight[0], edges)}
-        if member is not None and len(kinds := np.unique(member)) > 1:
-            # each network's own spectrum, from its share of the draws
-            each = np.stack([covariance.spectrum(draws, data.draw_weight * (member == m), edges) for m in kinds])
-            parts["network"] = covariance.replica_covariance(each * len(kinds))
+        if member is not None and len(np.unique(member)) > 1:
+            parts["network"] = covariance.member_covariance(draws, data.draw_weight, member, edges)
         for part, others in varied.items():
             spectra = [covariance.spectrum(other.draws[name], other.draw_weight, edges) for other in others]
             several = len(spectra) > 2

@@ -114,9 +114,13 @@ class Run:
         encoded = preprocess.encode_reco(self.pipeline, self.fitted, self.events(reco))
         return jax.tree.map(jnp.asarray, encoded)
 
-    def draw(self, key: Key, reco: Reco, num_draws: int) -> Unfolded:
-        """Draws in physical units for encoded events: pure, to be jitted or vmapped."""
+    def draw(self, key: Key, reco: Reco, num_draws: int, uncertainty: bool = False) -> Unfolded:
+        """Draws in physical units for encoded events, with sigma / p of each if asked for: pure, to be jitted."""
         unfolded = self.method.unfold(key, self.state, reco, num_draws)
+        if uncertainty:
+            # a ratio of densities is the same in all coordinates
+            spread = jax.vmap(self.method.uncertainty, (None, 1, None), 1)
+            unfolded = unfolded._replace(uncertainty=spread(self.state, unfolded.samples, reco))
 
         def physical(z, anchor):
             return jax.vmap(lambda zk: preprocess.decode_truth(self.pipeline, self.fitted, zk, anchor))(z)
@@ -125,10 +129,10 @@ class Run:
 
     @cached_property
     def _draw(self) -> Callable:
-        def draw(state, key, reco, num_draws):
-            return dataclasses.replace(self, state=state).draw(key, reco, num_draws)
+        def draw(state, key, reco, num_draws, uncertainty=False):
+            return dataclasses.replace(self, state=state).draw(key, reco, num_draws, uncertainty)
 
-        return jax.jit(draw, static_argnums=3)
+        return jax.jit(draw, static_argnums=(3, 4))
 
     @cached_property
     def _log_prob(self) -> Callable:
@@ -141,7 +145,12 @@ class Run:
         return jax.jit(log_prob)
 
     def unfold(
-        self, key: Key, reco: Any, num_draws: int = 100, progress: Callable[[int], None] | None = None
+        self,
+        key: Key,
+        reco: Any,
+        num_draws: int = 100,
+        progress: Callable[[int], None] | None = None,
+        uncertainty: bool = False,
     ) -> Unfolded:
         """Draws from the posterior of each event, in pieces that bound the memory.
 
@@ -151,9 +160,12 @@ class Run:
         Args:
           key: A typed key. reco: See ``events``. num_draws: Draws per event.
           progress: Called with the number of events finished since the last call.
+          uncertainty: Also sigma / p of every draw over the networks that it may be from; as many densities a draw.
         Returns: Unfolded with numpy arrays: samples [n, k, n_truth, 4] in GeV, or [n, k, d] for a table.
-        Raises: InputError if the events do not fit or a draw is not finite.
+        Raises: InputError if the events do not fit, a draw is not finite, or the method has one network only.
         """
+        if uncertainty and self.method.uncertainty is None:
+            raise InputError(f"uncertainty: expected a method of several networks, found {self.config.method!r}")
         if num_draws < 1:
             raise InputError(f"num_draws: expected at least 1, found {num_draws}")
         if self.method.whole_sample:
@@ -162,28 +174,22 @@ class Run:
         n = len(encoded.features)
         draws = min(num_draws, DRAWS_PER_CALL)
         size = max(1, min(n, DRAWS_PER_CALL // draws))
-        samples, log_weights, member = [], [], []
+        parts = []
         for start in range(0, n, size):
             part = jax.tree.map(lambda a, s=start: _padded(a[s : s + size], size), encoded)
             kept = min(size, n - start)
             pieces = []
             for first in range(0, num_draws, draws):
                 call_key = jax.random.fold_in(jax.random.fold_in(key, start), first)
-                pieces.append(self._draw(self.state, call_key, part, draws))
+                pieces.append(self._draw(self.state, call_key, part, draws, uncertainty))
             joined = jax.tree.map(lambda *a, kept=kept: np.concatenate(a, axis=1)[:kept, :num_draws], *pieces)
             if not np.isfinite(joined.samples).all():
                 row = start + int(np.argwhere(~np.isfinite(joined.samples))[0][0])
                 raise InputError(f"event {row}: expected finite draws, found NaN or infinity")
-            samples.append(joined.samples)
-            log_weights.append(joined.log_weights)
-            member.append(joined.member)
+            parts.append(joined)
             if progress is not None:
                 progress(kept)
-        return Unfolded(
-            np.concatenate(samples),
-            np.concatenate(log_weights),
-            None if member[0] is None else np.concatenate(member),
-        )
+        return jax.tree.map(lambda *a: np.concatenate(a), *parts)
 
     def _unfold_sample(self, key, events: Events, num_draws: int, progress) -> Unfolded:
         """See ``unfold``: of a method that needs the measured sample as a whole."""
@@ -288,6 +294,8 @@ def assemble(config, problem, fitted, state=None, total_steps: int = 1, about: d
     """A run from its parts; the functions follow from config and problem, and from what ``make_method`` is given."""
     pipeline = problems.make_pipeline(config, problem)
     spec = problems.make_spec(config, problem, pipeline, fitted)
+    known = about or {}
+    spec = spec._replace(num_events=known.get("independent", 0.0), copies=known.get("copies", 1))
     method = problems.make_method(config, spec, total_steps, **given)
     return Run(config, problem, pipeline, fitted, method, state, about or {})
 

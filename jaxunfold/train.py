@@ -68,6 +68,17 @@ def read_parts(path: str, data: dict) -> tuple[splits.Split, bool, Events, Event
     return parts, True, *(batches.take_rows(path, chosen) for chosen in rows)
 
 
+def independent_events(train: Events, rows: int) -> float:
+    """How many unweighted events so many weighted ones count for: Kish's number.
+
+    Args: train: The training events that are in memory. rows: How many there are.
+    """
+    if train.weight is None:
+        return float(rows)
+    weight = train.weight.astype(np.float64)
+    return float(rows * weight.mean() ** 2 / np.mean(weight**2))
+
+
 def prepare(config: ConfigDict, path: str, base: runs.Run | None = None) -> tuple[runs.Run, object, object, Events]:
     """(run without a state, training source, validation batch, test events) from a data file.
 
@@ -86,6 +97,9 @@ def prepare(config: ConfigDict, path: str, base: runs.Run | None = None) -> tupl
     run = runs.assemble(config, problem, fitted, about=about)
     if not run.method.whole_sample:
         train, valid, test = accepted(train), accepted(valid), accepted(test)
+    # mirror images say nothing of their own on weights that are to be learned
+    run.about["copies"] = 1 if stream else 2 ** len(data["augment"])
+    run.about["independent"] = independent_events(train, len(parts.train) if stream else len(train))
     if not stream:
         # a file too large for the device needs no mirror images to be enough
         train = mirror.augment(train, tuple(data["augment"]))

@@ -69,6 +69,8 @@ class Unfolded(NamedTuple):
       None is one for each.
     info: {name: array}, what a method has to say of its result, e.g. the effective sample size of every
       iteration; None for nothing.
+    uncertainty: [n, k], standard deviation of the density at each draw over the networks that it may be from, over
+      the density: sigma / p of thesis Eq. (3.5). None where it was not asked for.
     yields: [n, k], truth events that a draw stands for, corrected for efficiency and fakes: their sum in a bin is the
       spectrum in events. None where a method does not correct.
     """
@@ -79,6 +81,7 @@ class Unfolded(NamedTuple):
     weight: Any = None
     info: Any = None
     yields: Any = None
+    uncertainty: Any = None
 
 
 class Spec(NamedTuple):
@@ -92,6 +95,8 @@ class Spec(NamedTuple):
     pairs: (objects [m, f] of one event) -> kinematics of each pair of them [m, m, q]; None where there are none.
     reco_observables: (features [n, r]) -> the observables of the measured objects that correspond, {name: [n]}, a
       table's reco columns; None where the features are not the whole measured event.
+    num_events: Independent training events, (sum of weights)^2 / sum of squared weights; 0 where it is not known.
+    copies: Training events made of each by mirror images, itself included.
     """
 
     dim: int
@@ -103,6 +108,8 @@ class Spec(NamedTuple):
     object_dim: int = 0
     pairs: Callable[[Array], Array] | None = None
     reco_observables: Callable[[Array], dict[str, Array]] | None = None
+    num_events: float = 0.0
+    copies: int = 1
 
 
 class Method(NamedTuple):
@@ -120,6 +127,11 @@ class Method(NamedTuple):
     whole_sample: ``unfold`` needs the measured sample as a whole, with the weights of its events in ``reco``. It is
       called once and not compiled, and may answer with one weighted sample [1, k, d] for all events.
     own_draws: of such a method, whether it answers with draws of every event all the same.
+    each: (params, batch, key) -> [n], what the training minimises the mean of, where that is the whole of the loss:
+      -log p(truth | reco), or for flow matching the squared error in its place. ``state.params`` of ``init`` are the
+      params, ``state.ema`` those that unfold: so that others can decide what is to be done about the weights.
+    members: networks that draws may come from, as ``Unfolded.member`` numbers them.
+    uncertainty: (state, truth [n, d], reco) -> [n], standard deviation of the density over them, over its mean.
     """
 
     fit: Callable
@@ -133,3 +145,6 @@ class Method(NamedTuple):
     smear: Callable | None = None
     push: Callable | None = None
     latent_dim: int = 0
+    each: Callable | None = None
+    members: int = 1
+    uncertainty: Callable | None = None

@@ -55,6 +55,7 @@ def write_draws(path: str, run: Run, unfolded: Unfolded, events: Events, attrs: 
         ("weight", events.weight),
         ("sample_weight", unfolded.weight),
         ("yields", unfolded.yields),
+        ("uncertainty", unfolded.uncertainty),
         ("event", np.arange(len(events))),
         ("in_support", inside),
         ("log_support", density),
@@ -80,6 +81,7 @@ def main(argv=None) -> int:
     """Entry point; returns the exit status."""
     parser = cli.parser("unfold", "Unfold measured events.", workdir=True, data=True, out=True, seed=False)
     parser.add_argument("--draws", type=int, default=100, metavar="K", help="draws per event")
+    parser.add_argument("--no-uncertainty", action="store_true", help="do not compute sigma / p of each draw")
 
     def body(args):
         cli.check_at_least(args, draws=1, seed=0)
@@ -89,7 +91,8 @@ def main(argv=None) -> int:
         run = jaxunfold.load(args.workdir)
         data = resolve(args.data)
         events = run.events(read(data))
-        unfolded = unfold_with_progress(run, events, args.draws, args.seed)
+        spread = run.method.uncertainty is not None and not args.no_uncertainty
+        unfolded = unfold_with_progress(run, events, args.draws, args.seed, spread)
         attrs = {"method": run.config.method, "seed": args.seed, "density_of": run.density_of, "draws": args.draws}
         attrs |= {"data": os.path.basename(data), "data_hash": fingerprint(data)}
         outside = write_draws(args.out, run, unfolded, events, attrs)
@@ -97,6 +100,8 @@ def main(argv=None) -> int:
         draws = {"draws per event": k} if n == len(events) else {"weighted draws for all events": k}
         rows = {"events": len(events), **draws, "method": run.config.method}
         rows["outside of the training's support"] = "not known" if outside is None else outside
+        if unfolded.uncertainty is not None:
+            rows["median of sigma / p"] = f"{np.median(unfolded.uncertainty):.3g}"
         rows |= {"samples": f"{unfolded.samples.shape}, {run.problem.kind}", "written": args.out}
         cli.summary("unfolded", rows)
 

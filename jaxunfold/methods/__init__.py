@@ -3,8 +3,10 @@
 from functools import partial
 
 from jaxunfold.methods import (
+    bayesian,
     cinn,
     einn,
+    ensemble,
     fcgan,
     flow_matching,
     gan,
@@ -30,6 +32,8 @@ METHODS = {
     "tilt": tilt.build,
 }
 # methods made of another one find it by its name
+METHODS["bayesian"] = partial(bayesian.build, dict(METHODS))
+METHODS["ensemble"] = partial(ensemble.build, dict(METHODS))
 BASES = dict(METHODS)
 METHODS["iterated"] = partial(iterated.build, BASES)
 METHODS["laser"] = partial(laser.build, BASES)

@@ -91,6 +91,9 @@ def build(
         z, log_det = bijection.forward(params["flow"], truth, context(params, reco))
         return negative_log_likelihood(z, log_det)
 
+    def each(params, batch: Batch, key):
+        return jax.vmap(partial(nll, params))(batch.truth, batch.reco)
+
     def draw(params, key, reco):
         latent = jax.random.normal(key, (spec.dim,))
         return bijection.inverse(params["flow"], latent, context(params, reco))[0]
@@ -102,8 +105,7 @@ def build(
         return mmd_of_observables(ours, truth, mmd_observables, mmd_widths, batch.weight)
 
     def terms(params, batch: Batch, key, done):
-        each = jax.vmap(partial(nll, params))(batch.truth, batch.reco)
-        out = {"nll": jnp.mean(batch.weight * each)}
+        out = {"nll": jnp.mean(batch.weight * each(params, batch, key))}
         if weight_decay:
             out["prior"] = weight_decay * gaussian_prior(params)
         if mmd_weight:
@@ -113,8 +115,7 @@ def build(
     init, step = descent(start, terms, optimizer, ema, scheduled=True)
 
     def evaluate(state: State, batch: Batch, key):
-        each = jax.vmap(partial(nll, state.ema))(batch.truth, batch.reco)
-        return {"loss": jnp.mean(batch.weight * each)}
+        return {"loss": jnp.mean(batch.weight * each(state.ema, batch, key))}
 
     def fit(key, loop):
         if first_stage is None:
@@ -150,4 +151,7 @@ def build(
 
         return jax.vmap(one)(truth, reco)
 
-    return Method(fit, unfold, log_prob, init, step, evaluate, push=push, latent_dim=spec.dim)
+    whole = not (weight_decay or mmd_weight or pretrain)
+    return Method(
+        fit, unfold, log_prob, init, step, evaluate, push=push, latent_dim=spec.dim, each=each if whole else None
+    )

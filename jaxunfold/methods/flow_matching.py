@@ -76,4 +76,6 @@ def build(
     def fit(key, loop):
         return loop("flow_matching", init, step, evaluate)
 
-    return Method(fit, flow.unfold, flow.log_prob, init, step, evaluate, push=flow.push, latent_dim=spec.dim)
+    return Method(
+        fit, flow.unfold, flow.log_prob, init, step, evaluate, push=flow.push, latent_dim=spec.dim, each=squared_error
+    )

@@ -36,14 +36,16 @@ def build(
         spec, velocity=velocity, condition=condition, activation=activation, solver=solver, probes=probes
     )
 
-    def nll(params, batch: Batch, key):
-        """-log p(truth | reco), weighted and averaged over the events; probes of each event by its own key."""
+    def each(params, batch: Batch, key):
+        """-log p(truth | reco) of the events [n]; probes of each by its own key."""
 
         def one(x, reco, key):
             return negative_log_likelihood(*flow.ode.forward(params, x, flow.context(params, reco), key))
 
-        each = jax.vmap(one)(batch.truth, batch.reco, jax.random.split(key, len(batch.truth)))
-        return jnp.mean(batch.weight * each)
+        return jax.vmap(one)(batch.truth, batch.reco, jax.random.split(key, len(batch.truth)))
+
+    def nll(params, batch: Batch, key):
+        return jnp.mean(batch.weight * each(params, batch, key))
 
     init, step = descent(flow.start, lambda params, batch, key: (nll(params, batch, key), {}), optimizer, ema)
 
@@ -53,4 +55,6 @@ def build(
     def fit(key, loop):
         return loop("neural_ode", init, step, evaluate)
 
-    return Method(fit, flow.unfold, flow.log_prob, init, step, evaluate, push=flow.push, latent_dim=spec.dim)
+    return Method(
+        fit, flow.unfold, flow.log_prob, init, step, evaluate, push=flow.push, latent_dim=spec.dim, each=each
+    )

@@ -56,6 +56,43 @@ def replica_covariance(spectra: Float[np.ndarray, "r bins"]) -> Float[np.ndarray
     return np.atleast_2d(np.cov(np.asarray(spectra, np.float64).T))
 
 
+def member_spectra(values, weight, member, edges) -> Float[np.ndarray, "members bins"]:
+    """The spectrum that each network alone would give, from its draws: [n, k] values, weights and members."""
+    numbers, at = np.unique(member, return_inverse=True)
+    share = np.bincount(at.ravel(), np.broadcast_to(weight, values.shape).ravel())
+    scale = share.sum() / share
+    return np.stack([spectrum(values, weight * (at.reshape(values.shape) == m), edges) * scale[m]
+                     for m in range(len(numbers))])  # fmt: skip
+
+
+def member_covariance(values, weight, member, edges) -> Float[np.ndarray, "bins bins"]:
+    r"""Covariance of a spectrum over the networks that its draws are from, without that of their few draws.
+
+    A network has k / M of the k draws of an event. With p_ib the fraction of an event's draws in a bin, that adds
+
+    .. math:: \frac{M}{k - 1} (\delta_{bc} \sum_i w_i^2 p_ib - \sum_i w_i^2 p_ib p_ic)
+
+    to the covariance of the networks' own spectra, unbiased where the draws of an event differ little from network to
+    network; it is taken out, so that a variance may turn out below zero where the spread is none.
+
+    Args:
+      values: An observable of every draw, [n, k]. weight: Of every draw, each event's shared out equally.
+      member: Which network it is from. edges: [bins + 1].
+    """
+    spectra, k = member_spectra(values, weight, member, edges), values.shape[1]
+    found = replica_covariance(spectra)
+    if k < 2:
+        return found
+    weight = np.broadcast_to(weight, values.shape)
+    own = np.diag(spectrum(values, weight * weight.sum(axis=1, keepdims=True), edges))
+    return found - len(spectra) / (k - 1) * (own - data_covariance(values, weight, edges))
+
+
+def band(covariance) -> Float[np.ndarray, " bins"]:
+    """The standard deviation of every bin; 0 where the estimate of a variance is below it."""
+    return np.sqrt(np.maximum(np.diagonal(covariance), 0.0))
+
+
 def variation_covariance(nominal, *varied) -> Float[np.ndarray, "bins bins"]:
     """Of one source that moves all bins together: the mean of the outer products of the shifts of ``varied``.
 

@@ -7,6 +7,7 @@ from jaxunfold.networks.attention import set_encoder
 from jaxunfold.networks.base import ACTIVATIONS, SEEN, Conditioner, Network, count, soft_limit
 from jaxunfold.networks.dense import conditioner, mlp
 from jaxunfold.networks.encoder import ENCODERS, Encoder, build_encoder
+from jaxunfold.networks.local import drawn_outputs, localise
 from jaxunfold.networks.velocity import VELOCITIES, Velocity, build_velocity
 
 __all__ = [
@@ -22,6 +23,8 @@ __all__ = [
     "build_velocity",
     "conditioner",
     "count",
+    "drawn_outputs",
+    "localise",
     "mlp",
     "set_encoder",
     "soft_limit",

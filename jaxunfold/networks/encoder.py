@@ -74,7 +74,7 @@ ENCODERS: dict[str, Callable] = {"dense": dense_encoder, "attention": attention_
 
 
 def build_encoder(spec: Spec, kind: str = "dense", output: int = 64, **options) -> Encoder:
-    """A condition network by name.
+    """A condition network by name; where nothing is measured (an unconditional density), an empty one.
 
     Raises: ValueError if the name is unknown or output < 1.
     """
@@ -82,4 +82,6 @@ def build_encoder(spec: Spec, kind: str = "dense", output: int = 64, **options) 
         raise ValueError(f"condition.kind: expected one of {', '.join(ENCODERS)}, got {kind!r}")
     if output < 1:
         raise ValueError(f"condition.output: expected at least 1, got {output}")
+    if not spec.cond_dim:
+        return Encoder(lambda key: {}, lambda params, reco: reco.features, 0)
     return ENCODERS[kind](spec, output, **options)

@@ -1,0 +1,47 @@
+"""The cINN of configs/cinn.py with a Gaussian posterior over its weights: the training's uncertainty as a covariance.
+
+    python -m jaxunfold.train --config configs/bayesian_cinn.py
+    python -m jaxunfold.unfold --workdir runs/bayesian_cinn --data FILE --out FILE
+
+Thirty networks drawn from the posterior unfold, each its share of the draws; ``member`` says which. metrics.json has
+the covariance of their spectra between the bins of every observable (part "network"), and ``unfold`` writes sigma / p
+beside every draw. Mirror images of an event are not counted as evidence of their own. ":ensemble" trains five
+networks instead, ":bootstrap" five on bootstraps of the training events, without mirror images; ":smoke" shrinks it.
+
+Not measured yet: neither run time nor coverage of the bands are known.
+"""
+
+from pathlib import Path
+
+from ml_collections import ConfigDict
+
+from jaxunfold import config as configs
+
+HERE = Path(__file__).parent
+ARGUMENTS = ("", "smoke", "ensemble", "bootstrap")
+
+
+def get_config(arg: str = "") -> ConfigDict:
+    """The config; see the top of the file for its argument."""
+    if arg not in ARGUMENTS:
+        raise ValueError(f"expected one of {ARGUMENTS}, found {arg!r}")
+    config = configs.load(str(HERE / "cinn.py") + (":smoke" if arg == "smoke" else ""))
+    del config.tune  # its ranges are those of another model
+    model = {"base": "cinn", "base_model": config.model.to_dict()}
+    if arg in ("ensemble", "bootstrap"):
+        config.method = "ensemble"
+        config.model = model | {"members": 5, "bootstrap": arg == "bootstrap", "same_start": False}
+        config.data.augment = () if arg == "bootstrap" else config.data.augment
+        return config
+    config.method = "bayesian"
+    config.model = model | {
+        "prior_width": 1.0,
+        "start_width": 0.01,
+        "samples": 1,
+        "local": False,
+        "temperature": 1.0,
+        "members": 30,
+    }
+    # the prior stands for weight decay
+    config.optimizer.update({"kind": "adam", "weight_decay": 0.0})
+    return config
