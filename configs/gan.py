@@ -7,6 +7,9 @@ The measured event in, a true one out, no noise and no pairs: truth of one half 
 generator makes of the other half. Coordinates along the decay tree, absolute, since the method may not know which
 truth belongs to which measured event; ":momenta" takes the papers' momentum components and the MMD term on m_jj, with
 the variants of ``fcgan.py``; ":smoke" shrinks it to a minute.
+
+Some three CPU minutes of training. Expect, from three seeds: bulk of the quarks' spectra within 18 to 34 per cent, worst
+calibration 0.5 as an event has one image, and unfolded events that do not follow cuts on the measured ones at all.
 """
 
 from pathlib import Path
