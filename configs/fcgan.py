@@ -8,9 +8,10 @@ coordinates of ``cinn.py``, relative to a kinematic fit of each measured event; 
 momentum components with the masses of the particles fixed, where the W's peak has to be made: its MMD term on m_jj
 can be ":momenta,single", "multiple" (as it stands), "cooling", "augmented" or "conditional".
 
-Eight CPU minutes of training. Expect, from three seeds: bulk of the quarks' and the W's spectra within 8 per cent, width
-of m_jj off by -5 per cent, joint classifier AUC 0.72 to 0.78, worst calibration 0.04 to 0.07, draws a tenth too narrow.
-With momentum components (one seed, 30 epochs): 0.9988, 0.57, spread of the draws an eighth of what it should be.
+Seven CPU minutes of training. Expect, from three seeds: bulk of the quarks' and the W's spectra within 8 per cent,
+width of m_jj off by -5 per cent, joint classifier AUC 0.72 to 0.78, worst calibration 0.04 to 0.07, draws a tenth too
+narrow. With momentum components (one seed, 30 epochs): 0.9988, 0.57, and an eighth of the spread that draws should
+have.
 """
 
 from pathlib import Path

@@ -8,7 +8,7 @@ generator makes of the other half. Coordinates along the decay tree, absolute, s
 truth belongs to which measured event; ":momenta" takes the papers' momentum components and the MMD term on m_jj, with
 the variants of ``fcgan.py``; ":smoke" shrinks it to a minute.
 
-Some three CPU minutes of training. Expect, from three seeds: bulk of the quarks' spectra within 18 to 34 per cent, worst
+Two CPU minutes of training. Expect, from three seeds: bulk of the quarks' spectra within 18 to 34 per cent, worst
 calibration 0.5 as an event has one image, and unfolded events that do not follow cuts on the measured ones at all.
 """
 
