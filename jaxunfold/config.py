@@ -8,7 +8,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -16,18 +16,20 @@ from ml_collections import ConfigDict
 
 from jaxunfold.errors import InputError
 
-COMMON = {"experiment": ""}
-"""Keys that every config of a run has, with their defaults; those of simulations and conversions have none."""
+RUN = MappingProxyType({"experiment": ""})
+"""Keys that the config of every run has, with their defaults."""
+NONE = MappingProxyType({})
 
 TUPLE = "__tuple__"
 """Key that marks a tuple in JSON, which has lists only."""
 
 
 def load(
-    path: str | os.PathLike, overrides: Iterable[tuple[str, str]] = (), common: Mapping[str, Any] = COMMON
+    path: str | os.PathLike, overrides: Iterable[tuple[str, str]] = (), common: Mapping[str, Any] = NONE
 ) -> ConfigDict:
     """The config of ``PATH[:arg]``, e.g. configs/cinn.py:smoke -> get_config("smoke"), with overrides.
 
+    Args: common: Keys with defaults that the file may leave out, as ``RUN``.
     Raises: InputError for a missing file, an error in it, an unknown key, or a value of the wrong type.
     """
     path, arg = split_arg(os.fspath(path))

@@ -22,7 +22,7 @@ def main(argv=None) -> int:
     parser.add_argument("--truth", metavar="FILE", help="truth of the same events from another file, e.g. LHE")
 
     def body(args):
-        what = recipe.from_config(config.load(args.config, args.overrides, common={}).to_dict())
+        what = recipe.from_config(config.load(args.config, args.overrides).to_dict())
         if os.path.isdir(args.out):
             raise InputError(f"--out: expected a file, found the directory {args.out}")
         cli.check_writable_dir(os.path.dirname(os.path.abspath(args.out)))

@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _body(args: argparse.Namespace) -> None:
-    values = config.load(args.config, args.overrides, common={}).to_dict()
+    values = config.load(args.config, args.overrides).to_dict()
     chain = values.pop("chain", "detector")
     if chain not in CHAINS:
         raise InputError(f"config.chain: expected one of {', '.join(CHAINS)}, found {chain!r}")

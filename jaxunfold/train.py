@@ -251,7 +251,7 @@ def main(argv=None) -> int:
     parser = cli.parser("train", "Train an unfolding method.", config=True, workdir=False, data=False)
 
     def body(args):
-        config = configs.load(args.config, args.overrides)
+        config = configs.load(args.config, args.overrides, configs.RUN)
         if args.data:
             config = configs.override(config, [("data.path", args.data)])
         name = configs.name_of(args.config)

@@ -65,7 +65,7 @@ class Truthful(Run):
     def events(self, reco, truth=None):
         return reco
 
-    def unfold(self, key, reco, num_draws=1, progress=None):
+    def unfold(self, key, reco, num_draws=1, *args):
         samples = np.repeat(reco.truth[:, None], num_draws, axis=1)
         return Unfolded(samples, np.zeros(samples.shape[:2]))
 

@@ -247,7 +247,7 @@ def test_other_refusals(table_run, momenta_run, table_events):
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("method", "gan", "config.method: expected one of .* found 'gan'"),
+        ("method", "vae", "config.method: expected one of .* found 'vae'"),
         ("model.flow.layer", "planer", "config.model: 'cinn' cannot be built so: .*'planer'"),
         ("preprocess.coordinates.kind", "momenta", "'momenta' does not fit data of kind 'table'"),
     ],

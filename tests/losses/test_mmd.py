@@ -119,7 +119,7 @@ def test_gaussians_in_closed_form(x64, unbiased):
     assert abs(found.mean() - expected) < 4 * found.std() / 20
 
 
-@pytest.mark.parametrize(("kernel", "dim"), zip(KERNELS, (0, 2)))
+@pytest.mark.parametrize(("kernel", "dim"), list(zip(KERNELS, (0, 2))))
 def test_blocks_change_nothing(x64, kernel, dim):
     """37 and 23 rows in blocks of 8, weights of either sign: value and gradient as in one piece."""
     rng = np.random.default_rng(6)

@@ -42,14 +42,14 @@ def test_hard_process_balances_and_has_a_w(sample):
 
 
 def test_the_same_seed_gives_the_same_events(sample):
-    values = config.load(CONFIG, [("batch", "300")], common={}).to_dict()
+    values = config.load(CONFIG, [("batch", "300")]).to_dict()
     values.pop("chain")
     again = w_jets.simulate(w_jets.from_config(values), 1, 15)
     np.testing.assert_array_equal(again.reco, sample.reco)
 
 
 def test_wrong_configs_are_one_line():
-    values = config.load(CONFIG, common={}).to_dict()
+    values = config.load(CONFIG).to_dict()
     with pytest.raises(InputError, match="wrong: chain"):
         w_jets.from_config(values)
     values.pop("chain")

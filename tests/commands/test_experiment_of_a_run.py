@@ -39,7 +39,14 @@ def test_words_of_the_configs(name, words):
 
 def test_experiment_of_a_run(momenta_file, tmp_path, experiments_alone, capsys):
     """Trained with one experiment, which is no part of the run; evaluate does one too; unknown ones are refused."""
-    argv = ["--config", "configs/fcgan.py:smoke", "--data", str(momenta_file), "--workdir", str(tmp_path / "run")]
+    argv = [
+        "--config",
+        "configs/fcgan.py:momenta,smoke",
+        "--data",
+        str(momenta_file),
+        "--workdir",
+        str(tmp_path / "run"),
+    ]
     assert train.main([*argv, *SMALL, "--config.experiment=wprime"]) == 0
     numbers = json.loads((tmp_path / "run/wprime/wprime.json").read_text())
     assert (numbers["events"], numbers["injected"]) == (166, 17)
