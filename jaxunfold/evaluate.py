@@ -102,10 +102,7 @@ def main(argv=None) -> int:
         title = os.path.basename(os.path.normpath(args.workdir))
         metrics = evaluate(run, events, args.out, args.draws, args.seed, title, history, cli.say, varied)
         rows = headline(metrics) | {"report": os.path.join(args.out, "index.html")}
-        if name := args.experiment:
-            cli.say(f"experiment {name}")
-            experiments.EXPERIMENTS[name](run, events, Path(args.out) / name, args.draws, args.seed)
-            rows[f"experiment {name}"] = os.path.join(args.out, name, "index.html")
+        rows |= experiments.carry_out(args.experiment, run, events, args.out, args.draws, args.seed)
         cli.summary(title, rows)
 
     return cli.run_command(body, parser, argv)

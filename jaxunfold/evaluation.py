@@ -83,8 +83,12 @@ def _at_truth_level(events: Events) -> Events:
     return events if events.pass_truth is None else events[events.pass_truth]
 
 
-def compared(run: Run, events: Events, unfolded) -> Compared:
-    """Truth, draws and measured events of a run, lined up for metrics and figures."""
+def compared(run: Run, events: Events, unfolded, resonances: Mapping | None = None) -> Compared:
+    """Truth, draws and measured events of a run, lined up for metrics and figures.
+
+    resonances: In place of the run's, {name: children}; None for those.
+    """
+    resonances = run.resonances if resonances is None else resonances
     if len(unfolded.samples) != len(events):
         events = _at_truth_level(events)
     return compare(
@@ -96,7 +100,7 @@ def compared(run: Run, events: Events, unfolded) -> Compared:
         events.weight,
         truth_names=run.problem.truth_names,
         reco_names=run.problem.reco_names,
-        resonances=run.resonances if events.kind == "momenta" else {},
+        resonances=resonances if events.kind == "momenta" else {},
         units=run.problem.truth_units,
         sample_weight=unfolded.weight,
         named=run.named,

@@ -162,7 +162,7 @@ def fit(config: ConfigDict, folder: Path) -> tuple[runs.Run, Events]:
     run = runs.assemble(config, run.problem, run.fitted, total_steps=loop.total_steps, about=run.about, **given)
     cli.say(f"training {config.method} on {run.about['train_events']} events, {jax.devices()[0].platform}")
     state = run.method.fit(jax.random.key(settings["seed"]), loop)
-    found = support_of(source, run.about["rows"] // 2 ** len(config.data.augment))
+    found = support_of(source, run.about["rows"] // run.about["copies"])
     runs.save_support(folder, found)
     runs.save_state(folder, state)
     return dataclasses.replace(run, state=state, support=found), test
@@ -235,10 +235,7 @@ def train(config: ConfigDict, workdir: str, title: str = "") -> dict:
         )
         rows |= headline(metrics)
         rows["report"] = str(folder / "report" / "index.html")
-        if name:
-            cli.say(f"experiment {name}")
-            experiments.EXPERIMENTS[name](run, chosen, folder / name, config.evaluation.draws, seed)
-            rows[f"experiment {name}"] = str(folder / name / "index.html")
+        rows |= experiments.carry_out(name, run, chosen, folder, config.evaluation.draws, seed)
     rows["all in all"] = f"{time.monotonic() - begin:.0f} s"
     card.write(folder / "model_card.md", run.config, run.about, metrics, run.problem, run.density_of)
     rows["model card"] = str(folder / "model_card.md")

@@ -12,6 +12,12 @@ Params = Any
 FIXED = ("rank", "knots")
 """Names of parameter leaves that are set once and never trained: no prior and no decay acts on them."""
 
+
+def is_fixed(path) -> bool:
+    """Whether the leaf at this path of a tree is one that is never trained."""
+    return jax.tree_util.keystr(path[-1:], simple=True) in FIXED
+
+
 Key = jax.Array
 """A typed key, as made by ``jax.random.key``."""
 

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxunfold.types import FIXED, Key, Params
+from jaxunfold.types import Key, Params, is_fixed
 
 
 class Posterior(NamedTuple):
@@ -19,11 +19,6 @@ class Posterior(NamedTuple):
 
     mean: Params
     log_width: Params
-
-
-def is_fixed(path) -> bool:
-    """Whether the leaf at this path of a tree is one that is never trained."""
-    return jax.tree_util.keystr(path[-1:], simple=True) in FIXED
 
 
 def map_free(fun: Callable, tree: Params, *others: Params) -> Params:

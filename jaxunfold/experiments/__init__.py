@@ -5,8 +5,14 @@ trained on, folder, num_draws, seed) -> numbers, written into FOLDER/NAME.json b
 work with any method.
 """
 
+import os
+from pathlib import Path
+
+from jaxunfold import cli
+from jaxunfold.data.events import Events
 from jaxunfold.errors import InputError
 from jaxunfold.experiments import cuts, wprime
+from jaxunfold.run import Run
 
 EXPERIMENTS = {"cuts": cuts.experiment, "wprime": wprime.experiment}
 
@@ -15,3 +21,15 @@ def check_name(name: str) -> None:
     """Raise InputError for a name that is no experiment; "" is none."""
     if name and name not in EXPERIMENTS:
         raise InputError(f"experiment: expected one of {', '.join(EXPERIMENTS)}, found {name!r}")
+
+
+def carry_out(
+    name: str, run: Run, events: Events, out: str | os.PathLike, num_draws: int, seed: int
+) -> dict[str, str]:
+    """Do an experiment into OUT/NAME; a row of a command's summary, and none where the name is ""."""
+    if not name:
+        return {}
+    cli.say(f"experiment {name}")
+    folder = Path(out) / name
+    EXPERIMENTS[name](run, events, folder, num_draws, seed)
+    return {f"experiment {name}": str(folder / "index.html")}

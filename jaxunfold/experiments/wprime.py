@@ -43,27 +43,6 @@ def injected(background: Events, signal: Events, share: float = SHARE) -> tuple[
     return concatenate(parts), np.arange(size) >= size - count
 
 
-def total_mass(momenta: np.ndarray) -> np.ndarray:
-    """Invariant mass in GeV of all particles of an event, [...] of [..., p, 4]."""
-    total = momenta.astype(np.float64).sum(axis=-2)
-    return np.sqrt(np.maximum(total[..., 0] ** 2 - np.sum(total[..., 1:] ** 2, axis=-1), 0)).astype(np.float32)
-
-
-def with_total_mass(data: Compared) -> Compared:
-    """The same with the mass of all particles as an observable, at truth, for every draw, and at reco."""
-    reco = dict(data.reco)
-    if data.reco_events is not None and data.match:
-        columns = [data.reco_names.index(name) for name in data.match.values()]
-        there = np.ones(len(data.weight), bool) if data.mask is None else data.mask[:, columns].all(axis=1)
-        reco[TOTAL] = np.where(there, total_mass(data.reco_events[:, columns]), np.float32(np.nan))
-    return data._replace(
-        truth=data.truth | {TOTAL: total_mass(data.truth_events)},
-        draws=data.draws | {TOTAL: total_mass(data.samples)},
-        reco=reco,
-        units=data.units | {TOTAL: "GeV"},
-    )
-
-
 def peak_in_window(values, weight) -> dict:
     """Share of a sample in the window around the resonance, and median and width of what lies there."""
     flat, w = values.reshape(-1), np.broadcast_to(weight, values.shape).reshape(-1)
@@ -86,7 +65,8 @@ def experiment(run: Run, events: Events, folder: Path, num_draws: int, seed: int
     signal = read(resolve(run.config.get("wprime") or SAMPLE), require_truth=True)
     background, signal = suited(run, events), suited(run, signal)
     mixed, is_signal = injected(background, signal)
-    data = with_total_mass(compared(run, mixed, unfold_with_progress(run, mixed, num_draws, seed)))
+    everything = {**run.resonances, "total": run.problem.truth_names}
+    data = compared(run, mixed, unfold_with_progress(run, mixed, num_draws, seed), everything)
     plain = np.flatnonzero(~is_signal)
     standard = data._replace(truth={k: v[plain] for k, v in data.truth.items()}, weight=data.weight[plain])
     names = [*chosen(data)[:1], *(x for x in data.truth if x.startswith("pt_e"))][:2]

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxunfold.types import FIXED
+from jaxunfold.types import is_fixed
 
 
 def standard_normal_log_prob(z: Float[Array, "*n d"]) -> Float[Array, "*n"]:
@@ -27,5 +27,5 @@ def gaussian_prior(params) -> Float[Array, ""]:
     The last-but-one term of thesis Eq. (2.25), 'a simple weight regularization'.
     """
     named, _ = jax.tree_util.tree_flatten_with_path(params)
-    trained = [leaf for path, leaf in named if jax.tree_util.keystr(path[-1:], simple=True) not in FIXED]
+    trained = [leaf for path, leaf in named if not is_fixed(path)]
     return 0.5 * sum(jnp.sum(leaf**2) for leaf in trained)

@@ -109,18 +109,4 @@ def build(
 
         return state_of
 
-    def fit(key, loop):
-        return loop("bayesian", init, step, evaluate)
-
-    def unfold(key, state: State, reco, num_draws: int):
-        return several.shared_draws(flow, network(state), members, key, reco, num_draws)
-
-    def log_prob(state: State, truth, reco):
-        return several.mean_density(flow, network(state), members, truth, reco)
-
-    def uncertainty(state: State, truth, reco):
-        return several.relative_spread(flow, network(state), members, truth, reco)
-
-    return Method(
-        fit, unfold, log_prob, init, step, evaluate, members=members, uncertainty=uncertainty
-    )  # fmt: skip
+    return several.method_of(flow, network, members, "bayesian", init, step, evaluate)

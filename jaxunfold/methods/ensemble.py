@@ -106,20 +106,4 @@ def build(
     def member(state: State):
         return lambda number: jax.tree.map(lambda x: x[number], state.members)
 
-    def fit(key, loop):
-        return loop("ensemble", init, step, evaluate)
-
-    def unfold(key, state: State, reco, num_draws: int):
-        return several.shared_draws(one, member(state), members, key, reco, num_draws)
-
-    def log_prob(state: State, truth, reco):
-        return several.mean_density(one, member(state), members, truth, reco)
-
-    def uncertainty(state: State, truth, reco):
-        return several.relative_spread(one, member(state), members, truth, reco)
-
-    explicit = one.log_prob is not None
-    return Method(
-        fit, unfold, log_prob if explicit else None, init, step, evaluate,
-        members=members * one.members, uncertainty=uncertainty if explicit else None,
-    )  # fmt: skip
+    return several.method_of(one, member, members, "ensemble", init, step, evaluate)

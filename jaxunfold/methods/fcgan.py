@@ -12,7 +12,7 @@ import optax
 from jaxunfold import networks
 from jaxunfold.losses.energy import energy_score, spread_ratio
 from jaxunfold.losses.observable_mmd import build_observable_mmd
-from jaxunfold.methods.adversarial import Players, State, complaint, duel
+from jaxunfold.training.duel import Players, State, complaint, duel
 from jaxunfold.types import Batch, Method, Spec, Unfolded
 
 SCORE_DRAWS = 4
@@ -26,15 +26,10 @@ def build(
     critic: Mapping,
     condition: Mapping | None = None,
     noise: int | None = None,
-    loss: str = "jensen_shannon",
-    penalty: Mapping,
-    critic_updates: int = 1,
-    critic_rate: float = 1.0,
-    clip_weights: float = 0.0,
     mmd: Mapping | None = None,
     activation: str = "leaky_relu",
     tails: float = 6.0,
-    ema: float = 0.0,
+    **training,
 ) -> Method:
     """A conditional GAN as a method; masses are fixed where the coordinates fix them.
 
@@ -43,19 +38,17 @@ def build(
       generator, critic: {"hidden": units, "layers": number of hidden layers, "residual": bool}.
       condition: Options of ``networks.build_encoder``, one such network for each side; None shows the features.
       noise: Numbers drawn for each event; None for as many as there are coordinates.
-      loss, penalty, critic_updates, critic_rate, clip_weights, ema: see ``adversarial.duel``.
       mmd: Options of ``losses.observable_mmd.build_observable_mmd``; None leaves the term out.
       activation: Of all networks. tails: generated coordinates grow by a logarithm beyond +- this.
+      training: Options of ``training.duel.duel``: loss, penalty, critic_updates and so on.
     Raises: InputError if an option is unknown or out of range.
     """
     noise = spec.dim if noise is None else noise
     reader = None if condition is None else networks.build_encoder(spec, activation=activation, **condition)
     size = spec.cond_dim if reader is None else reader.size
 
-    def layers(inputs, outputs, hidden, layers, residual=False):
-        return networks.mlp(inputs, [hidden] * layers, outputs, activation, residual)
-
-    maker, judger = layers(noise + size, spec.dim, **generator), layers(spec.dim + size, 1, **critic)
+    maker = networks.deep_mlp(noise + size, spec.dim, activation, **generator)
+    judger = networks.deep_mlp(spec.dim + size, 1, activation, **critic)
 
     def read(params, reco):
         return (
@@ -82,10 +75,8 @@ def build(
         return judger.apply(params["net"], jnp.concatenate([truth, read(params, reco)]))[0]
 
     players = Players(start, generate, noise, judge, lambda batch: (batch, batch))
-    init, step = duel(
-        players, optimizer, loss=loss, penalty=penalty, critic_updates=critic_updates, critic_rate=critic_rate,
-        clip_weights=clip_weights, extra=None if mmd is None else build_observable_mmd(spec, **mmd), ema=ema,
-    )  # fmt: skip
+    extra = None if mmd is None else build_observable_mmd(spec, **mmd)
+    init, step = duel(players, optimizer, extra=extra, **training)
 
     def draw(params, key, reco, num_draws):
         shared = read(params, reco)

@@ -15,8 +15,6 @@ from jaxunfold.methods.continuous import build_flow
 from jaxunfold.training.descent import State, descent
 from jaxunfold.types import Batch, Method, Spec
 
-__all__ = ["build", "path", "sample_times"]
-
 
 def build(
     spec: Spec,

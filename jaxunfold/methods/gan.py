@@ -15,7 +15,7 @@ from jaxunfold import networks
 from jaxunfold.errors import InputError
 from jaxunfold.losses.energy import energy_distance
 from jaxunfold.losses.observable_mmd import build_observable_mmd
-from jaxunfold.methods.adversarial import Players, State, complaint, duel
+from jaxunfold.training.duel import Players, State, complaint, duel
 from jaxunfold.types import Batch, Method, Spec, Unfolded
 
 
@@ -33,15 +33,10 @@ def build(
     *,
     generator: Mapping,
     critic: Mapping,
-    loss: str = "jensen_shannon",
-    penalty: Mapping,
-    critic_updates: int = 1,
-    critic_rate: float = 1.0,
-    clip_weights: float = 0.0,
     mmd: Mapping | None = None,
     activation: str = "leaky_relu",
     tails: float = 6.0,
-    ema: float = 0.0,
+    **training,
 ) -> Method:
     """A GAN whose generator's input is the measured event.
 
@@ -55,10 +50,8 @@ def build(
             "measured event"
         )
 
-    def layers(inputs, outputs, hidden, layers, residual=False):
-        return networks.mlp(inputs, [hidden] * layers, outputs, activation, residual)
-
-    maker, judger = layers(spec.cond_dim, spec.dim, **generator), layers(spec.dim, 1, **critic)
+    maker = networks.deep_mlp(spec.cond_dim, spec.dim, activation, **generator)
+    judger = networks.deep_mlp(spec.dim, 1, activation, **critic)
 
     def start(key):
         return tuple(net.init(k) for net, k in zip((maker, judger), jax.random.split(key)))
@@ -70,11 +63,8 @@ def build(
     def judge(params, truth, reco):
         return judger.apply(params, truth)[0]
 
-    init, step = duel(
-        Players(start, generate, 0, judge, unpaired), optimizer, loss=loss, penalty=penalty,
-        critic_updates=critic_updates, critic_rate=critic_rate, clip_weights=clip_weights,
-        extra=None if mmd is None else build_observable_mmd(spec, **mmd), ema=ema,
-    )  # fmt: skip
+    extra = None if mmd is None else build_observable_mmd(spec, **mmd)
+    init, step = duel(Players(start, generate, 0, judge, unpaired), optimizer, extra=extra, **training)
 
     def image(params, reco):
         return jax.vmap(lambda one: generate(params, None, one))(reco)

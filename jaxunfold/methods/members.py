@@ -12,6 +12,33 @@ import jax.numpy as jnp
 from jaxunfold.types import Method, Unfolded
 
 
+def method_of(base: Method, state_of: Callable, size: int, name: str, init, step, evaluate) -> Method:
+    """The method that several networks of one base are together.
+
+    Args:
+      base: The method of one network. state_of: state -> (number -> the state of that network). size: How many.
+      name: Of its stage of training. init, step, evaluate: as of ``Method``.
+    """
+
+    def fit(key, loop):
+        return loop(name, init, step, evaluate)
+
+    def unfold(key, state, reco, num_draws: int) -> Unfolded:
+        return shared_draws(base, state_of(state), size, key, reco, num_draws)
+
+    def log_prob(state, truth, reco):
+        return mean_density(base, state_of(state), size, truth, reco)
+
+    def uncertainty(state, truth, reco):
+        return relative_spread(base, state_of(state), size, truth, reco)
+
+    explicit = base.log_prob is not None
+    return Method(
+        fit, unfold, log_prob if explicit else None, init, step, evaluate,
+        members=size * base.members, uncertainty=uncertainty if explicit else None,
+    )  # fmt: skip
+
+
 def shared_draws(base: Method, state_of: Callable, size: int, key, reco, num_draws: int) -> Unfolded:
     """Draws of every event in turn from each network: draw j is from number j modulo ``size``.
 

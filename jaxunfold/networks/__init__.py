@@ -5,7 +5,7 @@ No other folder imports flax.
 
 from jaxunfold.networks.attention import set_encoder
 from jaxunfold.networks.base import ACTIVATIONS, SEEN, Conditioner, Network, count, soft_limit
-from jaxunfold.networks.dense import conditioner, mlp
+from jaxunfold.networks.dense import conditioner, deep_mlp, mlp
 from jaxunfold.networks.encoder import ENCODERS, Encoder, build_encoder
 from jaxunfold.networks.local import drawn_outputs, localise
 from jaxunfold.networks.velocity import VELOCITIES, Velocity, build_velocity
@@ -23,6 +23,7 @@ __all__ = [
     "build_velocity",
     "conditioner",
     "count",
+    "deep_mlp",
     "drawn_outputs",
     "localise",
     "mlp",

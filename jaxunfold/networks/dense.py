@@ -66,6 +66,11 @@ def mlp(
     return Network(lambda key: module.init(key, jnp.zeros(inputs)), module.apply)
 
 
+def deep_mlp(inputs: int, outputs: int, activation: str, hidden: int, layers: int, residual: bool = False) -> Network:
+    """``mlp`` of ``layers`` hidden layers of equal size."""
+    return mlp(inputs, [hidden] * layers, outputs, activation, residual)
+
+
 def conditioner(
     inputs: int,
     cond: int,

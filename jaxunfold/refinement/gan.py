@@ -10,7 +10,6 @@ arXiv:1801.04406).
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,19 +18,8 @@ import optax
 from jaxunfold import networks
 from jaxunfold.losses.adversarial import GAMES
 from jaxunfold.refinement.generator import Base, Generator, Sample, normal
+from jaxunfold.training.duel import State, begin
 from jaxunfold.training.optimizer import ema_update
-from jaxunfold.types import Params
-
-
-class State(NamedTuple):
-    """params, ema: of the generator, trained and their running mean, which draws; critic: its weights."""
-
-    params: Params
-    ema: Params
-    critic: Params
-    opt_state: optax.OptState
-    critic_opt_state: optax.OptState
-    step: jax.Array
 
 
 def gan(
@@ -66,11 +54,7 @@ def gan(
 
     def init(key) -> State:
         maker_key, judge_key = jax.random.split(key)
-        params, critic = maker.init(maker_key), judge.init(judge_key)
-        return State(
-            params, jax.tree.map(jnp.copy, params), critic, optimizer.init(params), critic_optimizer.init(critic),
-            jnp.zeros((), jnp.int32),
-        )  # fmt: skip
+        return begin(maker.init(maker_key), judge.init(judge_key), optimizer, critic_optimizer)
 
     def make(params, latent, cond):
         return maker.apply(params, jnp.concatenate([latent, cond]))

@@ -50,15 +50,20 @@ def leapfrog(log_density: Callable, at: Point, momentum, step_size, num_steps: i
     return jax.lax.fori_loop(0, num_steps, body, (at, momentum))
 
 
+def metropolis(key: Key, gain, end: Point, at: Point) -> tuple[Point, Array]:
+    """The end point with probability min(1, e^gain), else where the chain was: (point, whether it was accepted)."""
+    # a diverged trajectory is refused, not followed
+    accept = jnp.log(jax.random.uniform(key)) < jnp.where(jnp.isfinite(gain), gain, -jnp.inf)
+    return jax.tree.map(lambda new, old: jnp.where(accept, new, old), end, at), accept
+
+
 def transition(log_density: Callable, key: Key, at: Point, step_size, num_steps: int) -> tuple[Point, Array]:
     """One transition of one chain: (point, whether the proposal was accepted)."""
     momentum_key, accept_key = jax.random.split(key)
     momentum = jax.random.normal(momentum_key, at.z.shape)
     end, last = leapfrog(log_density, at, momentum, step_size, num_steps)
     gain = end.log_density - at.log_density - 0.5 * jnp.sum(last**2) + 0.5 * jnp.sum(momentum**2)
-    # a diverged trajectory is refused, not followed
-    accept = jnp.log(jax.random.uniform(accept_key)) < jnp.where(jnp.isfinite(gain), gain, -jnp.inf)
-    return jax.tree.map(lambda new, old: jnp.where(accept, new, old), end, at), accept
+    return metropolis(accept_key, gain, end, at)
 
 
 def run_chains(

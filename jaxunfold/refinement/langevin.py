@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxunfold.refinement.hmc import Chains, Point, point, run_chains
+from jaxunfold.refinement.hmc import Chains, Point, metropolis, point, run_chains
 from jaxunfold.types import Key
 
 
@@ -27,8 +27,7 @@ def transition(log_density: Callable, key: Key, at: Point, step_size, adjusted: 
         return end, jnp.ones((), bool)
     back = (at.z - end.z - 0.5 * step_size * end.slope) / jnp.sqrt(step_size)
     gain = end.log_density - at.log_density + 0.5 * jnp.sum(noise**2) - 0.5 * jnp.sum(back**2)
-    accept = jnp.log(jax.random.uniform(accept_key)) < jnp.where(jnp.isfinite(gain), gain, -jnp.inf)
-    return jax.tree.map(lambda new, old: jnp.where(accept, new, old), end, at), accept
+    return metropolis(accept_key, gain, end, at)
 
 
 def langevin(

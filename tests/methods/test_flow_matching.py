@@ -7,6 +7,7 @@ import optax
 import pytest
 from scipy import stats
 
+from jaxunfold.losses.interpolation import path, sample_times
 from jaxunfold.methods import flow_matching
 from jaxunfold.types import Batch, Reco, Spec
 
@@ -40,15 +41,15 @@ def sample(key, n):
 @pytest.mark.parametrize("power", [0.0, 2.0, -0.5])
 def test_times_have_the_power_law(power):
     """Kolmogorov-Smirnov against t^(1 + power) at 20000 times: 0.014 is exceeded with probability 8e-4."""
-    times = flow_matching.sample_times(jax.random.key(0), 20000, power)
+    times = sample_times(jax.random.key(0), 20000, power)
     assert stats.kstest(np.asarray(times), lambda t: t ** (1 + power)).statistic < 0.014
 
 
 @pytest.mark.parametrize("sigma_min", [0.0, 0.1])
 def test_path_is_straight_from_the_latent_to_the_truth(sigma_min):
     latent, truth = jnp.asarray([1.0, -2.0]), jnp.asarray([0.5, 3.0])
-    start, slope = flow_matching.path(latent, truth, 0.0, sigma_min)
-    end, same = flow_matching.path(latent, truth, 1.0, sigma_min)
+    start, slope = path(latent, truth, 0.0, sigma_min)
+    end, same = path(latent, truth, 1.0, sigma_min)
     np.testing.assert_allclose(start, latent)
     np.testing.assert_allclose(end, truth + sigma_min * latent, rtol=1e-6)
     np.testing.assert_allclose(slope, end - start, rtol=1e-6)
@@ -63,7 +64,7 @@ def test_regression_of_the_targets_is_the_velocity_of_a_normal(t):
     latent_key, truth_key = jax.random.split(jax.random.key(0))
     latent = jax.random.normal(latent_key, (n, 1))
     truth = m + s * jax.random.normal(truth_key, (n, 1))
-    x, target = (np.asarray(a)[:, 0] for a in flow_matching.path(latent, truth, t))
+    x, target = (np.asarray(a)[:, 0] for a in path(latent, truth, t))
     q = (1 - t) ** 2 + (t * s) ** 2
     fit = stats.linregress(x - t * m, target)
     assert abs(fit.slope - (t * s**2 - (1 - t)) / q) < 5 * fit.stderr

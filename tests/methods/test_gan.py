@@ -9,7 +9,7 @@ import pytest
 from jaxunfold.errors import InputError
 from jaxunfold.losses.observable_mmd import build_observable_mmd
 from jaxunfold.methods import fcgan, gan
-from jaxunfold.methods.adversarial import Players, complaint, duel
+from jaxunfold.training.duel import Players, complaint, duel
 from jaxunfold.training.loop import CollapseError, make_loop
 from jaxunfold.types import Batch, Reco, Spec
 

@@ -1,4 +1,4 @@
-"""A generator against a critic: what the naive and the conditional GAN share.
+"""A generator against a critic: ``init`` and ``step`` of adversarial methods.
 
 Both are updated inside one compiled step, the critic ``critic_updates`` times on shares of the batch, then the
 generator once on all of it. Bellagente et al., arXiv:1912.00477, sections 2 and 3; Butter, Plehn, Winterhalder,
@@ -30,6 +30,14 @@ class State(NamedTuple):
     opt_state: optax.OptState
     critic_opt_state: optax.OptState
     step: jax.Array
+
+
+def begin(params: Params, critic: Params, optimizer, critic_optimizer) -> State:
+    """The state before the first update."""
+    # a copy: a donated buffer must not appear twice
+    mean = jax.tree.map(jnp.copy, params)
+    first = jnp.zeros((), jnp.int32)
+    return State(params, mean, critic, optimizer.init(params), critic_optimizer.init(critic), first)
 
 
 class Players(NamedTuple):
@@ -122,11 +130,7 @@ def duel(
     critic_optimizer = optax.chain(optimizer, optax.scale(critic_rate))
 
     def init(key, batch: Batch) -> State:
-        params, critic = players.init(key)
-        mean = jax.tree.map(jnp.copy, params)
-        return State(
-            params, mean, critic, optimizer.init(params), critic_optimizer.init(critic), jnp.zeros((), jnp.int32)
-        )
+        return begin(*players.init(key), optimizer, critic_optimizer)
 
     def generate(params, key, reco, n):
         noise = jax.random.normal(key, (n, players.noise))
