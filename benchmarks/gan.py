@@ -11,9 +11,9 @@ prints the tables as Markdown. The third draws m_jj of several runs, the papers'
 
 import argparse
 import json
-import subprocess
-import sys
 from pathlib import Path
+
+from seeds import cell, markdown, trained
 
 import jaxunfold
 from jaxunfold.data.events import read
@@ -33,10 +33,7 @@ NAMES = ("pt_q1", "pt_q2", "pt_jj", "m_jj")
 def one_run(args: argparse.Namespace, seed: int) -> dict:
     """Train (or find) one seed, do the experiments that are not there yet, and return their numbers."""
     workdir = Path("runs/quality") / f"{args.name}-{seed}"
-    command = [sys.executable, "-m", "jaxunfold.train", "--config", args.config, "--workdir", str(workdir)]
-    command += [f"--config.training.seed={seed}"] + (["--data", args.data] if args.data else [])
-    if not (workdir / "report" / "metrics.json").exists():
-        subprocess.run(command, check=True)
+    trained(args.config, workdir, seed, args.data or "")
     run, out = jaxunfold.load(workdir), {"seed": seed}
     for name, experiment in EXPERIMENTS.items():
         page = workdir / name / f"{name}.json"
@@ -50,23 +47,10 @@ def one_run(args: argparse.Namespace, seed: int) -> dict:
     return out
 
 
-def spread(values, form: str) -> str:
-    """Mean and range over seeds; a dash where there is nothing."""
-    values = [value for value in values if value is not None]
-    if not values:
-        return "-"
-    mean = form.format(sum(values) / len(values))
-    return mean if len(values) == 1 else f"{mean} ({form.format(min(values))} to {form.format(max(values))})"
-
-
-def markdown(header, rows) -> str:
-    return "\n".join("| " + " | ".join(line) + " |" for line in (header, ["---"] * len(header), *rows))
-
-
 def column(runs, region: str, name: str, key: str, form: str, shift: float = 0.0) -> str:
     """A number of one observable in one region, over the seeds."""
     values = [run["cuts"][region]["observables"][name].get(key) for run in runs]
-    return spread([None if value is None else value - shift for value in values], form)
+    return cell([None if value is None else value - shift for value in values], form)
 
 
 def peak_row(name: str, runs) -> list[str]:
@@ -74,9 +58,9 @@ def peak_row(name: str, runs) -> list[str]:
     peaks, windows = ([run["wprime"][key] for run in runs] for key in ("peak", "window"))
     ours = [peak.get("unfolded") or {} for peak in peaks]
     return [
-        name, spread([x.get("median") for x in ours], "{:.0f}"), spread([x.get("off") for x in ours], "{:+.1%}"),
-        spread([x.get("width") for x in ours], "{:.1f}"), f"{peaks[0]['truth']['width']:.1f}",
-        spread([window["unfolded"]["share"] for window in windows], "{:.1%}"), f"{windows[0]['truth']['share']:.1%}",
+        name, cell([x.get("median") for x in ours], "{:.0f}"), cell([x.get("off") for x in ours], "{:+.1%}"),
+        cell([x.get("width") for x in ours], "{:.1f}"), f"{peaks[0]['truth']['width']:.1f}",
+        cell([window["unfolded"]["share"] for window in windows], "{:.1%}"), f"{windows[0]['truth']['share']:.1%}",
     ]  # fmt: skip
 
 
@@ -91,7 +75,7 @@ def tables() -> str:
             *(column(runs, ALL, x, "bulk_deviation", "{:.0%}") for x in NAMES),
             column(runs, ALL, "m_jj", "width_ratio", "{:+.1%}", 1),
             *(column(runs, ALL, x, "calibration_max_deviation", "{:.3f}") for x in ("pt_q1", "m_jj")),
-            spread([run["draw_spread"] for run in runs], "{:.2f}"),
+            cell([run["draw_spread"] for run in runs], "{:.2f}"),
             str(len(runs)),
         ]
         for name, runs in found.items()

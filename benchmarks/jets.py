@@ -9,11 +9,9 @@ second prints the table of all results as Markdown, for benchmarks/quality.md. N
 
 import argparse
 import json
-import subprocess
-import sys
 from pathlib import Path
 
-import numpy as np
+from seeds import cell, trained
 
 RESULTS = Path(__file__).parent / "results" / "jets"
 CONFIG = "configs/cinn_jets.py"
@@ -32,12 +30,9 @@ def allowed(num_events: int) -> float:
 def one_run(data: str, network: str, seed: int, epochs: int) -> dict:
     """Train (or go on with) one network and return its numbers."""
     workdir = Path("runs/jets") / f"{network}-{seed}"
-    command = [sys.executable, "-m", "jaxunfold.train", "--config", CONFIG + NETWORKS[network]]
-    command += ["--workdir", str(workdir), "--data", data, f"--config.training.seed={seed}"]
-    command += [f"--config.training.epochs={epochs * EPOCHS[network]}"]
-    if not (workdir / "report" / "metrics.json").exists():
-        subprocess.run(command, check=True)
-    metrics = json.loads((workdir / "report" / "metrics.json").read_text())
+    passes = f"--config.training.epochs={epochs * EPOCHS[network]}"
+    report = trained(CONFIG + NETWORKS[network], workdir, seed, data, [passes])
+    metrics = json.loads((report / "metrics.json").read_text())
     last = json.loads((workdir / "metrics.jsonl").read_text().splitlines()[-1])
     about = json.loads((workdir / "problem.json").read_text())["about"]
     return summarise(metrics) | {
@@ -72,14 +67,6 @@ def summarise(metrics: dict) -> dict:
         "auc_marginal": metrics["classifier_auc_marginal"],
         "classes": {label: of(part) for label, part in metrics["groups"].items()},
     }
-
-
-def cell(values, form: str) -> str:
-    """Mean over seeds, with the range in brackets where there are several."""
-    if not values:
-        return ""
-    spread = f" ({form.format(min(values))} to {form.format(max(values))})" if len(values) > 1 else ""
-    return form.format(float(np.mean(values))) + spread
 
 
 def rows_of(label: str) -> dict:

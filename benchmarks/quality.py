@@ -11,12 +11,11 @@ for benchmarks/quality.md, and draws benchmarks/figures/methods.png. A number th
 
 import argparse
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from matplotlib import ticker
+from seeds import cell, markdown, trained
 
 from jaxunfold.report import style
 from jaxunfold.training.callbacks import read_metrics
@@ -32,11 +31,8 @@ PERFECT = 1.3
 def one_run(args: argparse.Namespace, seed: int) -> dict:
     """Train (or go on with) one seed and return its numbers."""
     workdir = Path("runs/quality") / f"{args.name}-{seed}"
-    command = [sys.executable, "-m", "jaxunfold.train", "--config", args.config, "--workdir", str(workdir)]
-    command += [f"--config.training.seed={seed}", *args.overrides] + (["--data", args.data] if args.data else [])
-    if not (workdir / "report" / "metrics.json").exists():
-        subprocess.run(command, check=True)
-    metrics = json.loads((workdir / "report" / "metrics.json").read_text())
+    report = trained(args.config, workdir, seed, args.data, args.overrides)
+    metrics = json.loads((report / "metrics.json").read_text())
     return summarise(metrics) | {"seed": seed} | times(read_metrics(str(workdir / "metrics.jsonl")))
 
 
@@ -116,23 +112,9 @@ def read_results(only: str = "") -> dict[str, dict]:
     return {name: found[name] for name in chosen}
 
 
-def spread(result: Mapping, value: Callable[[dict], float | None]) -> tuple[float, float, float] | None:
-    """(mean, lowest, highest) of a number over the seeds that have it; None where none has."""
-    values = [x for run in result["runs"] if (x := value(run)) is not None]
-    return (sum(values) / len(values), min(values), max(values)) if values else None
-
-
-def cell(found: tuple[float, float, float] | None, form: str) -> str:
-    """Mean and range as text; the mean alone where the range is no wider than its last digit."""
-    if found is None:
-        return "-"
-    mean, low, high = (form.format(x) for x in found)
-    return mean if low == high else f"{mean} ({low} to {high})"
-
-
-def markdown(header: list[str], rows: list[list[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+def values(result: Mapping, value: Callable[[dict], float | None]) -> list[float]:
+    """A number of every seed that has it."""
+    return [x for run in result["runs"] if (x := value(run)) is not None]
 
 
 def summary_table(results: Mapping[str, dict]) -> str:
@@ -141,7 +123,7 @@ def summary_table(results: Mapping[str, dict]) -> str:
     for name, result in results.items():
         runs = result["runs"]
         cells = [
-            cell(spread(result, lambda run, k=key: run.get(k)), form) for key, form in list(COLUMNS.values())[:-2]
+            cell(values(result, lambda run, k=key: run.get(k)), form) for key, form in list(COLUMNS.values())[:-2]
         ]
         rows.append([name, *cells, f"{runs[0]['events']:,} x {runs[0]['draws']}", str(len(runs))])
     return markdown(["", *COLUMNS], rows)
@@ -153,7 +135,7 @@ def calibration_table(results: Mapping[str, dict]) -> str:
         name for name in OBSERVABLES if any(name in run["calibration"] for r in results.values() for run in r["runs"])
     ]
     rows = [
-        [name, *(cell(spread(result, lambda run, x=x: run["calibration"].get(x)), "{:.4f}") for x in names)]
+        [name, *(cell(values(result, lambda run, x=x: run["calibration"].get(x)), "{:.4f}") for x in names)]
         for name, result in results.items()
     ]
     return markdown(["calibration", *names], rows)
@@ -174,8 +156,8 @@ def methods_figure(results: Mapping[str, dict]):
         for i in range(0, len(results), 2):
             ax.axhspan(i - 0.5, i + 0.5, color=style.TRUTH_FILL, alpha=0.35, lw=0)
         for i, result in enumerate(results.values()):
-            if found := spread(result, lambda run, k=key: run.get(k)):
-                mean, low, high = found
+            if found := values(result, lambda run, k=key: run.get(k)):
+                mean, low, high = sum(found) / len(found), min(found), max(found)
                 ax.plot([low, high], [i, i], color=style.RECO, lw=2.2, solid_capstyle="butt", alpha=0.6)
                 ax.plot(mean, i, "o", ms=5.5, color=style.RECO)
         ax.set(xlabel=title, ylim=(len(results) - 0.5, -0.5))

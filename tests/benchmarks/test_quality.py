@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ PATH = Path(__file__).parents[2] / "benchmarks" / "quality.py"
 
 @pytest.fixture(scope="module")
 def quality():
+    # as python benchmarks/quality.py has it
+    sys.path.insert(0, str(PATH.parent))
     spec = importlib.util.spec_from_file_location("quality", PATH)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
