@@ -5,8 +5,12 @@ __version__ = "0.1.0"
 
 def __getattr__(name):
     # loaded on first use, so that `python -m jaxunfold.simulate` does not wait for jax
-    if name in ("load", "Run"):
-        from jaxunfold import run
+    if name == "load":
+        from jaxunfold.saved import load
 
-        return getattr(run, name)
+        return load
+    if name == "Run":
+        from jaxunfold.run import Run
+
+        return Run
     raise AttributeError(f"module 'jaxunfold' has no attribute {name!r}")

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from jaxunfold import cli, experiments
+from jaxunfold import cli, experiments, saved
 from jaxunfold import config as configs
 from jaxunfold import problem as problems
 from jaxunfold import run as runs
@@ -120,7 +120,7 @@ def refuse_another(workdir: Path, run: runs.Run) -> None:
     """Raise InputError where the workdir holds a run of another config or other data."""
     if not (workdir / "problem.json").exists():
         return
-    earlier = runs.load_setup(workdir)
+    earlier = saved.load_setup(workdir)
     if changed := configs.diff(earlier.config, run.config, ignore=("data.path",)):
         raise InputError(f"{workdir}: holds a run of another config ({changed[0]}); choose another --workdir")
     if earlier.about["data"] != run.about["data"]:
@@ -134,7 +134,7 @@ def with_base(config: ConfigDict) -> tuple[ConfigDict, runs.Run | None]:
     """
     if not config.get("base_run"):
         return config, None
-    base = runs.load(config.base_run)
+    base = saved.load(config.base_run)
     path = config.get("data", {}).get("path", "") or base.config.data.path
     config = config.copy_and_resolve_references()
     with config.unlocked():
@@ -152,7 +152,7 @@ def fit(config: ConfigDict, folder: Path) -> tuple[runs.Run, Events]:
     config, base = with_base(config)
     run, source, valid, test = prepare(config, resolve(config.data.path), base)
     refuse_another(folder, run)
-    runs.save_setup(folder, run)
+    saved.save_setup(folder, run)
     watchers = [callbacks.progress(), callbacks.metrics_writer(str(folder / "metrics.jsonl"))]
     settings = problems.plain(config.training)
     if patience := settings.pop("patience"):
@@ -163,8 +163,8 @@ def fit(config: ConfigDict, folder: Path) -> tuple[runs.Run, Events]:
     cli.say(f"training {config.method} on {run.about['train_events']} events, {jax.devices()[0].platform}")
     state = run.method.fit(jax.random.key(settings["seed"]), loop)
     found = support_of(source, run.about["rows"] // run.about["copies"])
-    runs.save_support(folder, found)
-    runs.save_state(folder, state)
+    saved.save_support(folder, found)
+    saved.save_state(folder, state)
     return dataclasses.replace(run, state=state, support=found), test
 
 

@@ -12,6 +12,7 @@ from ml_collections import ConfigDict
 import jaxunfold
 from jaxunfold import problem as problems
 from jaxunfold import run as runs
+from jaxunfold import saved as store
 from jaxunfold.data import preprocess
 from jaxunfold.data.events import Events, write
 from jaxunfold.errors import InputError
@@ -82,8 +83,8 @@ def momenta_run(zw_events, quick_compile):
 @pytest.fixture(scope="module")
 def saved(table_run, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
-    runs.save_setup(folder, table_run)
-    runs.save_state(folder, table_run.state)
+    store.save_setup(folder, table_run)
+    store.save_state(folder, table_run.state)
     return folder
 
 
@@ -100,9 +101,9 @@ def test_loaded_is_saved_bit_for_bit(table_run, saved, table_events):
 
 def test_momenta_run_loads_and_draws_balanced_events(momenta_run, zw_events, tmp_path):
     """Whatever the weights, draws balance in the transverse plane to 1e-6, on shell and with the tree's masses."""
-    runs.save_setup(tmp_path, momenta_run)
-    runs.save_state(tmp_path, momenta_run.state)
-    run = runs.load(tmp_path)
+    store.save_setup(tmp_path, momenta_run)
+    store.save_state(tmp_path, momenta_run.state)
+    run = store.load(tmp_path)
     write(tmp_path / "data.h5", dataclasses.replace(zw_events[:40], truth=None, truth_names=()))
     post = run.unfold(jax.random.key(0), str(tmp_path / "data.h5"), num_draws=50)
     assert post.samples.shape == (40, 50, 4, 4)
@@ -191,22 +192,22 @@ def test_columns_are_found_by_name(table_run, table_events):
 
 def test_what_is_not_a_run(saved, table_run, tmp_path):
     with pytest.raises(InputError, match=r"expected a run with config\.json, found none"):
-        runs.load(tmp_path)
-    runs.save_setup(tmp_path, table_run)
+        store.load(tmp_path)
+    store.save_setup(tmp_path, table_run)
     with pytest.raises(InputError, match="the training is not finished"):
-        runs.load(tmp_path)
+        store.load(tmp_path)
     (tmp_path / "preprocessing.npz").write_bytes(b"no zip file")
     with pytest.raises(InputError, match=r"problem\.json or preprocessing\.npz cannot be read"):
-        runs.load(tmp_path)
+        store.load(tmp_path)
 
 
 def test_a_state_of_another_config_is_refused(table_run, tmp_path):
     config = ConfigDict(table_run.config)
     config.model.flow.hidden = 16
-    runs.save_setup(tmp_path, dataclasses.replace(table_run, config=config))
-    runs.save_state(tmp_path, table_run.state)
+    store.save_setup(tmp_path, dataclasses.replace(table_run, config=config))
+    store.save_state(tmp_path, table_run.state)
     with pytest.raises(InputError, match="expected float32"):
-        runs.load(tmp_path)
+        store.load(tmp_path)
 
 
 @pytest.mark.parametrize(

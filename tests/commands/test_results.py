@@ -74,7 +74,7 @@ def test_histogram_and_export_need_no_run(drawn, tmp_path, monkeypatch):
 
 def test_runs_without_a_record_of_their_support(table_run, table_file, tmp_path, monkeypatch, capsys):
     """Those of earlier versions: nothing is flagged, and the outputs say so."""
-    monkeypatch.setattr("jaxunfold.run.load_support", lambda workdir: None)
+    monkeypatch.setattr("jaxunfold.saved.load_support", lambda workdir: None)
     out = tmp_path / "draws.h5"
     assert unfold.main(["--workdir", table_run, "--data", table_file, "--out", str(out), "--draws", "2"]) == 0
     assert "not known" in capsys.readouterr().out
