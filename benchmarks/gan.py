@@ -11,6 +11,7 @@ prints the tables as Markdown. The third draws m_jj of several runs, the papers'
 
 import argparse
 import json
+import os
 from pathlib import Path
 
 from seeds import cell, markdown, trained
@@ -102,14 +103,13 @@ def tables() -> str:
 
 def draw_figure(workdirs: list[str], out: str) -> None:
     """m_jj of several runs on their test events, close up and whole: arXiv:1912.00477, Fig. 14."""
-    data = {}
-    for workdir in workdirs:
+    data, names = {}, [Path(workdir).name.rsplit("-", 1)[0] for workdir in workdirs]
+    shared = len(os.path.commonprefix(names)) if len(names) > 1 else 0  # noqa: RUF071, by letters
+    for name, workdir in zip(names, workdirs):
         run = jaxunfold.load(workdir)
         path = resolve(run.config.data.path)
         events = suited(run, held_out([run], path, read(path, require_truth=True))[: run.config.evaluation.events])
-        data[Path(workdir).name.rsplit("-", 1)[0]] = compared(
-            run, events, unfold_with_progress(run, events, DRAWS, 0)
-        )
+        data[name[shared:]] = compared(run, events, unfold_with_progress(run, events, DRAWS, 0))
     with style.context():
         figure = spectra_figure(data, [("m_jj", False, True), ("m_jj", True, False)])
         figure.savefig(out, dpi=120)

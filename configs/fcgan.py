@@ -34,8 +34,8 @@ MMD = {
 def get_config(arg: str = "") -> ConfigDict:
     """The config; "momenta", a variant of the MMD term and "smoke" are words after the colon."""
     words = [word for word in arg.split(",") if word]
-    if unknown := [word for word in words if word not in (*MMD, "momenta", "smoke")]:
-        raise ValueError(f"expected words among momenta, smoke, {', '.join(MMD)}, found {unknown[0]!r}")
+    if unknown := [word for word in words if word not in (*MMD, "momenta", "relative", "smoke")]:
+        raise ValueError(f"expected words among momenta, relative, smoke, {', '.join(MMD)}, found {unknown[0]!r}")
     config = configs.load(HERE / "cinn.py")
     del config.tune  # its ranges are those of another model
     config.method = "fcgan"
@@ -77,6 +77,9 @@ def get_config(arg: str = "") -> ConfigDict:
             "relative": (),
             "scaling": "standard",
         }
+        if "relative" in words:
+            components = tuple(f"{c}_{leaf}" for leaf in ("e-", "e+", "q1", "q2") for c in ("px", "py", "pz"))
+            config.preprocess.update({"relative": components, "scaling": "quantile"})
     if "smoke" in words:
         config.model.generator.update({"hidden": 32, "layers": 2})
         config.model.critic.update({"hidden": 32, "layers": 2})

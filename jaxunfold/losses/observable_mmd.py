@@ -95,6 +95,10 @@ def build_observable_mmd(
         raise InputError("model.mmd.observables: expected at least one, found none")
     if not widths or min(widths) <= 0:
         raise InputError(f"model.mmd.widths: expected positive widths, found {tuple(widths)}")
+    if kind == "conditional" and unbiased:
+        raise InputError(
+            "model.mmd.unbiased: expected False for kind 'conditional', which has one estimator, found True"
+        )
     if kind == "augmented" and spec.reco_observables is None:
         raise InputError(
             "model.mmd.kind: 'augmented' expected features that hold the whole measured event, as "

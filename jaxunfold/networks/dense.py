@@ -67,7 +67,12 @@ def mlp(
 
 
 def deep_mlp(inputs: int, outputs: int, activation: str, hidden: int, layers: int, residual: bool = False) -> Network:
-    """``mlp`` of ``layers`` hidden layers of equal size."""
+    """``mlp`` of ``layers`` hidden layers of equal size.
+
+    Raises: ValueError if there is no layer, or none of its units.
+    """
+    if layers < 1 or hidden < 1:
+        raise ValueError(f"layers, hidden: expected at least 1 of each, got {layers} and {hidden}")
     return mlp(inputs, [hidden] * layers, outputs, activation, residual)
 
 

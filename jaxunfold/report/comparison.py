@@ -198,8 +198,10 @@ def metrics_figure(metrics: Mapping[str, dict], names: list[str]):
 
 
 def _legend_on_top(figure, axes, count: int) -> None:
-    handles = axes.get_legend_handles_labels()
-    figure.legend(*handles, loc="outside upper center", ncols=min(count, 5), fontsize=10)
+    handles, names = axes.get_legend_handles_labels()
+    # about twelve letters an inch, and a line of six in front of each
+    fit = int(12 * figure.get_figwidth() / (6 + max(map(len, names))))
+    figure.legend(handles, names, loc="outside upper center", ncols=max(1, min(count, 5, fit)), fontsize=10)
 
 
 def table(metrics: Mapping[str, dict], names: list[str], units: Mapping[str, str]) -> str:

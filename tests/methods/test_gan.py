@@ -183,6 +183,7 @@ def test_an_event_without_a_finite_gradient_gets_none():
         (fcgan.build, {"mmd": {"observables": ("mass",), "widths": (0.0,)}}, "expected positive widths"),
         (fcgan.build, {"mmd": {"observables": ("mass",), "kernel": "box"}}, "model.mmd.kernel: expected one of"),
         (fcgan.build, {"mmd": {"observables": ("mass",), "kind": "cooling", "of": "iqr"}}, "one of std, fwhm"),
+        (fcgan.build, {"mmd": {"observables": ("mass",), "kind": "conditional", "unbiased": True}}, "mmd.unbiased"),
         (fcgan.build, {"mmd": {"observables": ("mass",), "kind": "augmented"}}, "hold the whole measured event"),
     ],
 )
@@ -190,6 +191,13 @@ def test_options_that_do_not_fit(build, options, words):
     options = {"spec": spec_of(), "generator": NET, "critic": NET, "penalty": PENALTY} | options
     with pytest.raises(InputError, match=words):
         build(optimizer=optax.sgd(0.1), **options)
+
+
+@pytest.mark.parametrize("build", [gan.build, fcgan.build])
+@pytest.mark.parametrize("wrong", [{"layers": -1}, {"hidden": 0}])
+def test_sizes_that_make_no_network(build, wrong):
+    with pytest.raises(ValueError, match="expected at least 1 of each"):
+        build(spec_of(), optax.sgd(0.1), generator=NET | wrong, critic=NET, penalty=PENALTY)
 
 
 def test_unknown_observable_is_named():
