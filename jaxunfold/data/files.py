@@ -43,10 +43,10 @@ def _image(name: str, datasets: dict[str, tuple[np.ndarray, dict]], attrs: dict)
             if values.dtype.kind not in "bi":
                 values = values.astype(np.float32)
             rows = min(len(values), schema.CHUNK, max(1, CHUNK_VALUES // max(1, values[0].size)))
-            chunks = tuple(max(1, size) for size in (rows, *values.shape[1:]))
-            dataset = file.create_dataset(
-                dataset_name, data=values, chunks=chunks, compression="gzip", compression_opts=4, shuffle=True
-            )
+            # HDF5 has no chunks of nothing, as where there are no measured columns
+            packed = {"compression": "gzip", "compression_opts": 4, "shuffle": True} if values.size else {}
+            packed["chunks"] = (rows, *values.shape[1:]) if values.size else None
+            dataset = file.create_dataset(dataset_name, data=values, **packed)
             for key, texts in attributes.items():
                 if texts:
                     dataset.attrs.create(key, list(texts), dtype=h5py.string_dtype())

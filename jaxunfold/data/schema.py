@@ -166,7 +166,8 @@ def _dataset(file: h5py.File, path: str, name: str) -> h5py.Dataset | None:
         raise InputError(f"{path}: {name} expected dtype {expected}, found {node.dtype}")
     shape, last = node.shape, 4 if name.endswith("momenta") else None
     ok = shape is not None and len(shape) == NDIM[name] and (last is None or shape[-1] == last)
-    if not ok or 0 in shape[1:]:
+    # no measured column at all is a density to learn without a condition
+    if not ok or (0 in shape[1:] and name != "reco/table"):
         found = "no values" if shape is None else list(shape)
         raise InputError(f"{path}: {name} expected shape {SHAPES.get(name, '[n]')}, found {found}")
     return node

@@ -35,7 +35,7 @@ def fit(features: Float[np.ndarray, "n r"], alpha: float = ALPHA) -> Support:
       alpha: Share of the training's own events that lie outside.
     """
     features = np.asarray(features, np.float32)[: REFERENCE + HELD_OUT]
-    if len(features) < 3:  # nothing is known, and so nothing is outside
+    if len(features) < 3 or features.shape[1] == 0:  # nothing is known, and so nothing is outside
         return Support(
             np.zeros((1, features.shape[1]), np.float32), np.eye(features.shape[1], dtype=np.float32), -np.inf
         )

@@ -78,6 +78,15 @@ def test_round_trip_is_exact(events, tmp_path):
     assert header.num_events == len(events)
 
 
+def test_a_table_without_measured_columns_is_a_density_to_learn(tmp_path):
+    truth = np.random.default_rng(2).normal(size=(20, 2)).astype(np.float32)
+    path = str(tmp_path / "density.h5")
+    ev.write(path, ev.Events(reco=np.zeros((20, 0), np.float32), truth=truth, truth_names=("x", "y")))
+    found = ev.read(path)
+    assert found.reco.shape == (20, 0)
+    np.testing.assert_array_equal(found.truth, truth)
+
+
 def test_table_units_survive(tmp_path):
     ev.write(tmp_path / "a.h5", make_table())
     back = ev.read(tmp_path / "a.h5")

@@ -40,3 +40,8 @@ def test_a_tiny_sample_has_a_support_too():
     found = support.fit(np.random.default_rng(2).normal(size=(12, 3)))
     assert np.isfinite(support.log_density(found, np.zeros((2, 3)))).all()
     assert not support.inside(found, support.log_density(found, np.full((1, 3), 50.0))).any()
+
+
+def test_where_nothing_is_measured_nothing_is_outside():
+    found = support.fit(np.zeros((100, 0)))
+    assert support.inside(found, support.log_density(found, np.zeros((5, 0)))).all()
