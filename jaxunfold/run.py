@@ -131,11 +131,20 @@ class Run:
 
     @cached_property
     def _log_prob(self) -> Callable:
+        return self._density(self.method.log_prob)
+
+    @cached_property
+    def _member_log_prob(self) -> Callable:
+        return self._density(self.method.member_log_prob)
+
+    def _density(self, standardised: Callable) -> Callable:
+        """A compiled log density [..., n] in physical units of one in standardised coordinates."""
+
         def log_prob(state, truth, reco):
             z, log_det = jax.vmap(lambda t, a: preprocess.encode_truth(self.pipeline, self.fitted, t, a))(
                 truth, reco.anchor
             )
-            return self.method.log_prob(state, z, reco) + log_det
+            return standardised(state, z, reco) + log_det
 
         return jax.jit(log_prob)
 
@@ -255,6 +264,18 @@ class Run:
         """
         if self.method.log_prob is None:
             raise InputError(f"log_prob: the method {self.config.method!r} has no explicit density")
+        return self._densities(self._log_prob, truth, reco)
+
+    def member_log_prob(self, truth: Any, reco: Any) -> np.ndarray:
+        """The same under each network that draws may be from, [members, n]: their spread is the training's.
+
+        Raises: InputError as ``log_prob``, or if the method has one network only.
+        """
+        if self.method.member_log_prob is None:
+            raise InputError(f"member_log_prob: expected a method of several networks, found {self.config.method!r}")
+        return self._densities(self._member_log_prob, truth, reco)
+
+    def _densities(self, density: Callable, truth: Any, reco: Any) -> np.ndarray:
         encoded = preprocess.encode_reco(self.pipeline, self.fitted, self.events(reco))
         truth = np.asarray(truth, np.float32)
         n = len(encoded.features)
@@ -263,9 +284,9 @@ class Run:
         size, out = min(n, 16384), []
         for start in range(0, n, size):
             part = jax.tree.map(lambda a, s=start: _padded(a[s : s + size], size), (truth, encoded))
-            out.append(np.asarray(self._log_prob(self.state, *part))[: n - start])
-        out = np.concatenate(out)
-        if (bad := np.isnan(out)).any():
+            out.append(np.asarray(density(self.state, *part))[..., : n - start])
+        out = np.concatenate(out, axis=-1)
+        if (bad := np.isnan(out).reshape(-1, n).any(0)).any():
             raise InputError(f"event {int(np.argmax(bad))}: expected a density, found NaN")
         return out
 

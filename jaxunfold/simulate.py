@@ -11,6 +11,7 @@ import numpy as np
 
 from jaxunfold import cli, config
 from jaxunfold.data import events as event_files
+from jaxunfold.data import ramps
 from jaxunfold.errors import InputError
 from jaxunfold.simulation import STREAM, chunk, generator, process, run, w_jets
 
@@ -54,7 +55,22 @@ def _detector(values: dict, args: argparse.Namespace) -> None:
     cli.summary(f"simulated {args.out}", summary(what, chunks, args.events, time.monotonic() - begin))
 
 
-CHAINS = {"detector": _detector, "w_jets": _w_jets}
+def _ramp(values: dict, args: argparse.Namespace) -> None:
+    name, out = values["density"], Path(args.out)
+    if name not in ramps.RAMPS:
+        raise InputError(f"config.density: expected one of {', '.join(ramps.RAMPS)}, found {name!r}")
+    for flag, value, low in (("events", args.events, 1), ("seed", args.seed, 0)):
+        if value < low:
+            raise InputError(f"--{flag}: expected {low} or more, found {value}")
+    cli.check_writable_dir(out.parent)
+    points = ramps.RAMPS[name].sample(np.random.default_rng(args.seed), args.events)
+    nothing = np.zeros((args.events, 0), np.float32)
+    about = {"process": "ramp", "density": name, "seed": args.seed}
+    event_files.write(out, event_files.Events(nothing, points, truth_names=("x", "y"), attrs=about))
+    cli.summary(f"simulated {out}", {"density": name, "points": f"{args.events:,}"})
+
+
+CHAINS = {"detector": _detector, "w_jets": _w_jets, "ramp": _ramp}
 """What a config's ``chain`` may be; it is "detector" where there is none. (values, arguments) -> None."""
 
 

@@ -138,6 +138,7 @@ class Method(NamedTuple):
       params, ``state.ema`` those that unfold: so that others can decide what is to be done about the weights.
     members: networks that draws may come from, as ``Unfolded.member`` numbers them.
     uncertainty: (state, truth [n, d], reco) -> [n], standard deviation of the density over them, over its mean.
+    member_log_prob: (state, truth [n, d], reco) -> [m, n], log density under each of them.
     """
 
     fit: Callable
@@ -154,3 +155,4 @@ class Method(NamedTuple):
     each: Callable | None = None
     members: int = 1
     uncertainty: Callable | None = None
+    member_log_prob: Callable | None = None

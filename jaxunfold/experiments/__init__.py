@@ -1,8 +1,8 @@
 """The papers' experiments on a trained run, found by name in ``EXPERIMENTS``.
 
 ``train --config.experiment=NAME`` or ``evaluate --experiment NAME``. Each is (run, events with truth that it was not
-trained on, folder, num_draws, seed) -> numbers, written into FOLDER/NAME.json beside a page with its figures. They
-work with any method.
+trained on, folder, num_draws, seed) -> numbers, written into FOLDER/NAME.json beside a page with its figures. Cuts
+and W' work with any method, the ramp with those of several networks.
 """
 
 import os
@@ -11,10 +11,10 @@ from pathlib import Path
 from jaxunfold import cli
 from jaxunfold.data.events import Events
 from jaxunfold.errors import InputError
-from jaxunfold.experiments import cuts, wprime
+from jaxunfold.experiments import cuts, ramp, wprime
 from jaxunfold.run import Run
 
-EXPERIMENTS = {"cuts": cuts.experiment, "wprime": wprime.experiment}
+EXPERIMENTS = {"cuts": cuts.experiment, "wprime": wprime.experiment, "ramp": ramp.experiment}
 
 
 def check_name(name: str) -> None:

@@ -32,10 +32,14 @@ def method_of(base: Method, state_of: Callable, size: int, name: str, init, step
     def uncertainty(state, truth, reco):
         return relative_spread(base, state_of(state), size, truth, reco)
 
+    def member_log_prob(state, truth, reco):
+        return _densities(base, state_of(state), size, truth, reco)[1]
+
     explicit = base.log_prob is not None
     return Method(
         fit, unfold, log_prob if explicit else None, init, step, evaluate,
         members=size * base.members, uncertainty=uncertainty if explicit else None,
+        member_log_prob=member_log_prob if explicit else None,
     )  # fmt: skip
 
 
