@@ -24,7 +24,7 @@ from jaxunfold import cli, experiments
 from jaxunfold.data import splits
 from jaxunfold.data.columns import selected
 from jaxunfold.data.events import Events, read
-from jaxunfold.data.location import fingerprint, resolve
+from jaxunfold.data.location import fingerprint, resolve, run_folder
 from jaxunfold.errors import InputError
 from jaxunfold.evaluation import OWN_PARTS, evaluate, headline
 from jaxunfold.run import Run
@@ -98,7 +98,7 @@ def main(argv=None) -> int:
         cli.check_writable_dir(args.out)
         others = [other for runs in (varied or {}).values() for other in runs]
         events = held_out([run, *others], path, read(path, require_truth=True))[: args.events]
-        history = read_metrics(os.path.join(args.workdir, "metrics.jsonl"))
+        history = read_metrics(os.path.join(run_folder(args.workdir), "metrics.jsonl"))
         title = os.path.basename(os.path.normpath(args.workdir))
         metrics = evaluate(run, events, args.out, args.draws, args.seed, title, history, cli.say, varied)
         rows = headline(metrics) | {"report": os.path.join(args.out, "index.html")}

@@ -14,6 +14,7 @@ from jaxunfold import config as configs
 from jaxunfold import problem as problems
 from jaxunfold.data import batches, preprocess
 from jaxunfold.data import support as supports
+from jaxunfold.data.location import run_folder
 from jaxunfold.errors import InputError
 from jaxunfold.run import Run, assemble
 from jaxunfold.training import checkpoint
@@ -89,10 +90,11 @@ def load_support(workdir: str | os.PathLike) -> supports.Support | None:
 
 
 def load(workdir: str | os.PathLike) -> Run:
-    """A trained run from its folder.
+    """A trained run from its folder; "model:zw_2jet" is one that ships with the package.
 
     Raises: InputError if the folder holds no run, an unfinished one, or a state of another config.
     """
+    workdir = run_folder(workdir)
     run = load_setup(workdir)
     d, r = len(run.pipeline.coordinates.names), len(preprocess.feature_names(run.pipeline))
     # a method that keeps the simulation has as many rows in its state as it was fitted on, and all they held

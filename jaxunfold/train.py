@@ -213,6 +213,8 @@ def train(config: ConfigDict, workdir: str, title: str = "") -> dict:
     shifts as parts.
     """
     begin = time.monotonic()
+    if str(workdir).startswith("model:"):
+        raise InputError(f"--workdir: expected a folder to train in, found {workdir}, which ships with the package")
     files = variation_files(config)
     name = config.get("experiment", "")
     experiments.check_name(name)

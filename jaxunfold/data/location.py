@@ -1,7 +1,9 @@
-"""Where a data file is, and which one it is."""
+"""Where a data file or a shipped model is, and which file it is."""
 
+import difflib
 import hashlib
 import os
+from pathlib import Path
 
 from jaxunfold.data.events import sample_path
 from jaxunfold.errors import InputError
@@ -16,6 +18,30 @@ def resolve(path: str) -> str:
     if not os.path.isfile(path):
         raise InputError(f"{path}: no such file")
     return path
+
+
+MODELS = Path(__file__).parent / "models"
+
+
+def model_names() -> tuple[str, ...]:
+    """Names of the trained runs that ship with the package."""
+    return tuple(sorted(path.parent.name for path in MODELS.glob("*/config.json")))
+
+
+def run_folder(path: str | os.PathLike) -> str:
+    """The folder of a trained run: "model:NAME" is one that ships with the package.
+
+    Raises: InputError for a name that none of them has, with the nearest one.
+    """
+    path = os.fspath(path)
+    if not path.startswith("model:"):
+        return path
+    name, known = path.removeprefix("model:"), model_names()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f", did you mean model:{near[0]}?" if near else ""
+        raise InputError(f"{path}: expected the name of a shipped model, one of {', '.join(known)}{hint}")
+    return str(MODELS / name)
 
 
 def fingerprint(path: str) -> str:

@@ -1,0 +1,78 @@
+"""The models that ship with the package unfold as they are, are calibrated, and reach a wheel."""
+
+import tomllib
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+import jaxunfold
+from jaxunfold import compare, evaluate, train, unfold
+from jaxunfold.bundle import files
+from jaxunfold.data.events import read, sample_path, write
+from jaxunfold.data.location import MODELS, model_names, run_folder
+from jaxunfold.errors import InputError
+from jaxunfold.evaluate import unseen_rows
+from jaxunfold.metrics.calibration import max_deviation, randomised_ranks
+from jaxunfold.metrics.compared import momenta_observables
+
+# its time is compilation
+pytestmark = pytest.mark.usefixtures("quick_compile")
+PACKAGE = Path(jaxunfold.__file__).parent
+
+
+@pytest.fixture(scope="module")
+def held_out():
+    """400 events that none of the models was trained on."""
+    run = jaxunfold.load("model:zw_2jet")
+    events = read(sample_path("zw_2jet"), require_truth=True)
+    return events[unseen_rows(run, sample_path("zw_2jet"), len(events))[:400]]
+
+
+def test_all_of_their_files_are_package_data():
+    patterns = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
+    packed = {path for pattern in patterns["jaxunfold"] for path in PACKAGE.glob(pattern)}
+    there = [path for path in MODELS.rglob("*") if path.is_file()]
+    assert set(there) <= packed
+    assert sum(path.stat().st_size for path in there) < 6e6
+
+
+def test_unfolds_and_is_calibrated(held_out):
+    # an exact posterior exceeds 0.11 in one of the seven in fewer than 1 of 1,000 samples of 400 events
+    run = jaxunfold.load("model:zw_2jet")
+    post = run.unfold(jax.random.key(0), held_out, num_draws=50)
+    names = run.problem.truth_names
+    truth = momenta_observables(held_out.truth, names, run.resonances)
+    draws = momenta_observables(post.samples, names, run.resonances)
+    for name in ("pt_e-", "pt_q1", "pt_q2", "eta_q1", "eta_q2", "m_ll", "m_jj"):
+        ranks = randomised_ranks(np.random.default_rng(0), truth[name], draws[name])
+        assert max_deviation(ranks)[0] < 0.11, name
+    assert np.mean(run.in_support(held_out)[0]) > 0.98
+    assert np.isfinite(run.log_prob(held_out.truth, held_out)).all()
+
+
+@pytest.mark.parametrize("name", [name for name in model_names() if name != "zw_2jet"])
+def test_the_others_unfold(name, held_out):
+    run = jaxunfold.load(f"model:{name}")
+    post = run.unfold(jax.random.key(0), held_out[:100], num_draws=4)
+    mass = momenta_observables(post.samples, run.problem.truth_names, run.resonances)["m_jj"]
+    # the INN's mass peak is two to three times too wide, at the right place
+    assert abs(np.median(mass) - 80.4) < 5
+
+
+def test_commands_take_the_name(tmp_path, held_out, capsys):
+    write(tmp_path / "data.h5", held_out[:60])
+    argv = ["--workdir", "model:zw_2jet", "--data", str(tmp_path / "data.h5"), "--draws", "4"]
+    assert unfold.main([*argv, "--out", str(tmp_path / "draws.h5")]) == 0
+    assert files.read(tmp_path / "draws.h5").attrs["method"] == "cinn"
+    assert evaluate.main(["--workdir", "model:zw", *argv[2:], "--out", str(tmp_path / "report")]) == 2
+    assert "error: model:zw: expected the name of a shipped model, one of zw_2jet" in capsys.readouterr().err
+    assert list(compare.labels_of("model:zw_2jet,runs/cinn")) == ["model:zw_2jet", "cinn"]
+
+
+def test_unknown_names_and_training_into_one(capsys):
+    with pytest.raises(InputError, match=r"model:zw_2jets: expected .* one of zw_2jet.* did you mean model:zw_2jet\?"):
+        run_folder("model:zw_2jets")
+    assert train.main(["--config", "configs/cinn.py:smoke", "--workdir", "model:zw_2jet"]) == 2
+    assert "expected a folder to train in, found model:zw_2jet" in capsys.readouterr().err
