@@ -7,7 +7,8 @@
     python benchmarks/ship.py runs/small zw_2jet                         # into the package
 
 Each is the config of its name, trained on the same events, with a smaller network and fewer epochs; two minutes
-of the clock each on a shared CPU core, the GAN four, compilation included. On the 10,000 test events, 60 draws, one seed:
+of the clock each on a shared CPU core, the GAN four, compilation included. On the 10,000 test
+events, 60 draws, one seed:
 
     method           parameters   training [s]   joint AUC   marginal AUC   worst calibration   width of m_jj off by
     cinn                111,238            142       0.618          0.506               0.029                 -3.5 %
