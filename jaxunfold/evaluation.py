@@ -13,7 +13,7 @@ import numpy as np
 from jaxunfold import cli, config
 from jaxunfold.data.events import Events, accepted
 from jaxunfold.errors import InputError
-from jaxunfold.metrics import covariance
+from jaxunfold.metrics import covariance, pulls
 from jaxunfold.metrics.compared import Compared, compare, with_smeared
 from jaxunfold.metrics.distances import histogram_edges
 from jaxunfold.metrics.groups import group_metrics, split_by
@@ -104,6 +104,7 @@ def compared(run: Run, events: Events, unfolded, resonances: Mapping | None = No
         units=run.problem.truth_units,
         sample_weight=unfolded.weight,
         named=run.named,
+        member=unfolded.member,
     )
 
 
@@ -152,7 +153,7 @@ def evaluate(
         metrics["parameters"] = count(run.state.params)
     if unfolded.info is not None:
         metrics["info"] = {name: np.asarray(values).tolist() for name, values in unfolded.info.items()}
-    if varied is not None or unfolded.member is not None:
+    if varied is not None or data.member is not None:
         varied = varied or {}
         note("computing covariances")
         others = {
@@ -160,7 +161,9 @@ def evaluate(
                    for other in runs]
             for part, runs in varied.items()
         }  # fmt: skip
-        metrics["covariance"] = covariances(data, others, unfolded.member)
+        metrics["covariance"] = covariances(data, others)
+    if data.member is not None and data.paired:
+        metrics["pulls"] = pulls.summary(data, COVARIANCE_BINS)
     members = members_of(run, events) if data.paired else {}
     if members:
         metrics["groups"] = group_metrics(data, members, seed=seed)
@@ -181,11 +184,11 @@ def evaluate(
     return metrics
 
 
-def covariances(data: Compared, varied: dict[str, Sequence[Compared]], member: np.ndarray | None = None) -> dict:
+def covariances(data: Compared, varied: dict[str, Sequence[Compared]]) -> dict:
     """Covariance between the bins of every observable, {observable: {"edges", "parts", "total"}}.
 
     Args:
-      data: The unfolded sample. member: Which network each draw is from, [n, k]; gives the part "network".
+      data: The unfolded sample; draws from several networks give the part "network".
       varied: {part: the same events, unfolded by other runs}. One or two runs are alternatives, a shift each; three
         or more are replicas (seeds, bootstraps of the simulation), and their spread counts.
     The statistics of the data are in the draws of single events; one weighted sample for all has those of the
@@ -199,8 +202,8 @@ def covariances(data: Compared, varied: dict[str, Sequence[Compared]], member: n
             parts = {"data": covariance.data_covariance(draws, data.draw_weight, edges)}
         else:
             parts = {"simulation": covariance.data_covariance(draws[0], data.draw_weight[0], edges)}
-        if member is not None and len(np.unique(member)) > 1:
-            parts["network"] = covariance.member_covariance(draws, data.draw_weight, member, edges)
+        if data.member is not None:
+            parts["network"] = covariance.member_covariance(draws, data.draw_weight, data.member, edges)
         for part, others in varied.items():
             spectra = [covariance.spectrum(other.draws[name], other.draw_weight, edges) for other in others]
             several = len(spectra) > 2

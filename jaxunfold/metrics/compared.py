@@ -26,6 +26,7 @@ class Compared(NamedTuple):
     resonances: {} for a table. units: {observable: unit}, "" where there is none.
     smeared: {observable: [n, k]}, measured events that a method made of each true one; None where it makes none.
     named: the observables that the config added, {name: expression}.
+    member: [m, k], which network each draw is from; None where there is one.
     """
 
     truth: dict[str, np.ndarray]
@@ -44,6 +45,7 @@ class Compared(NamedTuple):
     units: dict[str, str]
     smeared: dict[str, np.ndarray] | None = None
     named: dict[str, str] | None = None
+    member: np.ndarray | None = None
 
     @property
     def paired(self) -> bool:
@@ -139,6 +141,7 @@ def compare(
     units: Sequence[str] = (),
     sample_weight: np.ndarray | None = None,
     named: Mapping[str, str] | None = None,
+    member: np.ndarray | None = None,
 ) -> Compared:
     """Line up truth, draws and measured events for ``evaluate_metrics`` and ``write_report``.
 
@@ -153,6 +156,7 @@ def compare(
       units: Unit of each truth column of a table.
       sample_weight: Weights of any sign that the draws had before log_weights, [n, k]; None is one.
       named: More observables, {"dphi_ll": "deltaphi(e-, e+)"}, over leaves and resonances or a table's columns.
+      member: Which network each draw is from, [n, k]; None, or one network only, for no spread over them.
     Raises: InputError if shapes or names do not fit, or the weights do not sum to a positive number.
     """
     truth, samples = np.asarray(truth), np.asarray(samples)
@@ -192,8 +196,13 @@ def compare(
     return Compared(
         truth_obs, draw_obs, reco_obs, weight, divide_weight(weight, log_weights, sample_weight), truth, samples,
         None if reco is None else np.asarray(reco), mask, truth_names, reco_names, match, resonances, unit,
-        named=dict(named or {}),
+        named=dict(named or {}), member=_several(member),
     )  # fmt: skip
+
+
+def _several(member: np.ndarray | None) -> np.ndarray | None:
+    """The networks of draws, None where it is the same for all."""
+    return None if member is None or np.ptp(member) == 0 else np.asarray(member)
 
 
 def with_smeared(data: Compared, smeared: np.ndarray) -> Compared:

@@ -88,6 +88,23 @@ def member_covariance(values, weight, member, edges) -> Float[np.ndarray, "bins 
     return found - len(spectra) / (k - 1) * (own - data_covariance(values, weight, edges))
 
 
+def posterior_covariance(values, weight, edges) -> Float[np.ndarray, "bins bins"]:
+    r"""Covariance of the true spectrum of these very events around their unfolded one.
+
+    What an event's posterior leaves open, with p_ib the fraction of its k draws in a bin, which are few themselves:
+
+    .. math:: (1 + 1/k) \frac{k}{k - 1} \sum_i w_i^2 (\delta_{bc} p_ib - p_ib p_ic)
+
+    Args:
+      values: An observable of every draw, [n, k], k > 1. weight: Of every draw, each event's shared out equally.
+      edges: [bins + 1].
+    """
+    k = values.shape[1]
+    weight = np.broadcast_to(weight, values.shape)
+    own = np.diag(spectrum(values, weight * weight.sum(axis=1, keepdims=True), edges))
+    return (k + 1) / (k - 1) * (own - data_covariance(values, weight, edges))
+
+
 def band(covariance) -> Float[np.ndarray, " bins"]:
     """The standard deviation of every bin; 0 where the estimate of a variance is below it."""
     return np.sqrt(np.maximum(np.diagonal(covariance), 0.0))

@@ -47,7 +47,7 @@ def restrict(data: Compared, rows: np.ndarray) -> Compared:
         draws={name: x[rows] for name, x in data.draws.items()},
         reco={name: x[rows] for name, x in data.reco.items()},
         weight=data.weight[rows], draw_weight=data.draw_weight[rows], truth_events=data.truth_events[rows],
-        samples=data.samples[rows], reco_events=cut(data.reco_events), mask=cut(data.mask),
+        samples=data.samples[rows], reco_events=cut(data.reco_events), mask=cut(data.mask), member=cut(data.member),
     )  # fmt: skip
 
 

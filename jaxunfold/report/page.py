@@ -72,6 +72,7 @@ def subsample(data: Compared) -> Compared:
         smeared=data.smeared and {name: x[:n, :k] for name, x in data.smeared.items()},
         weight=data.weight[:n], draw_weight=kept * scale, truth_events=data.truth_events[:n],
         samples=data.samples[rows, :k], reco_events=cut(data.reco_events), mask=cut(data.mask),
+        member=None if data.member is None else data.member[rows, :k],
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import hist
 import mplhep
 import numpy as np
 
+from jaxunfold.metrics import covariance
 from jaxunfold.metrics.compared import Compared
 from jaxunfold.metrics.quantiles import median_and_width, weighted_quantile
 from jaxunfold.report import labels, style
@@ -106,6 +107,8 @@ def draw_spectrum(upper, lower, data: Compared, name: str, log: bool = False, pe
                 axes.stairs(high, edges, baseline=low, fill=True, color=colour, alpha=0.3, lw=0)
     with np.errstate(divide="ignore", invalid="ignore"):
         relative = np.where(truth.values > 0, truth.error / truth.values, 0.0)
+    if data.member is not None:
+        draw_training_band(upper, lower, data, name, unfolded, truth)
     lower.stairs(1 + relative, edges, baseline=1 - relative, fill=True, color=style.TRUTH_FILL, zorder=0)
     lower.axhline(1, color=style.TRUTH, lw=0.8)
     top = max(truth.values.max(), *(v.values.max() for _, v, _, _ in levels))
@@ -125,6 +128,20 @@ def draw_spectrum(upper, lower, data: Compared, name: str, log: bool = False, pe
     upper.tick_params(labelbottom=False)
 
 
+def draw_training_band(upper, lower, data: Compared, name: str, unfolded: Spectrum, truth: Spectrum) -> None:
+    """What the networks of the training differ by, as a hatched band in both axes."""
+    edges = unfolded.edges
+    found = covariance.member_covariance(data.draws[name], data.draw_weight, data.member, edges)
+    spread = covariance.band(found) / (np.diff(edges) * data.draw_weight.sum())
+    safe = np.where(truth.values > 0, truth.values, np.nan)
+    for axes, scale in ((upper, 1.0), (lower, safe)):
+        middle, width = unfolded.values / scale, spread / scale
+        axes.stairs(
+            middle + width, edges, baseline=middle - width, fill=True, facecolor="none", edgecolor=style.SERIES[2],
+            hatch="/////", lw=0, label="training",
+        )  # fmt: skip
+
+
 def spectra_figure(data: Compared, panels: list[tuple[str, bool, bool]]):
     """A figure of spectra, two in a row. panels: (observable, logarithmic, zoomed on its peak)."""
     rows = -(-len(panels) // 2)
@@ -136,7 +153,7 @@ def spectra_figure(data: Compared, panels: list[tuple[str, bool, bool]]):
         lower = figure.add_subplot(grid[2 * row + 1, column])
         draw_spectrum(upper, lower, data, name, log, peak)
         if i == 0:
-            upper.legend(loc="upper right", ncols=3, columnspacing=1.2)
+            upper.legend(loc="upper right", ncols=3 if data.member is None else 2, columnspacing=1.2)
     return figure
 
 
