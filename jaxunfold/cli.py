@@ -11,6 +11,7 @@ import errno
 import os
 import sys
 import tempfile
+import textwrap
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -53,15 +54,24 @@ class _Parser(argparse.ArgumentParser):
         raise InputError(message)
 
 
-def parser(command: str, description: str, **common: bool) -> argparse.ArgumentParser:
+def parser(command: str, description: str, example: str = "", **common: bool) -> argparse.ArgumentParser:
     """A parser for ``python -m jaxunfold.COMMAND``.
 
     Args:
       command: Its name.
       description: First line of --help.
+      example: Arguments of a typical call, the last lines of --help; may have line breaks.
       **common: Which flags of ``COMMON`` it takes, e.g. config=True (required), workdir=False (optional).
     """
-    out = _Parser(f"python -m jaxunfold.{command}", description=description, allow_abbrev=False)
+    name, lines = f"python -m jaxunfold.{command}", example.splitlines()
+    out = _Parser(
+        name,
+        description=textwrap.fill(" ".join(description.split()), 100),
+        epilog=" \\\n      ".join([f"example:\n  {name} {lines[0]}", *lines[1:]]) if lines else None,
+        # an example is to be copied: no line of it may be broken
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
     for name, required in common.items():
         options = {**COMMON[name], "required": True} if required else COMMON[name]
         out.add_argument(f"--{name}", **options)

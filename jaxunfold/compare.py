@@ -29,6 +29,8 @@ from jaxunfold.oracle import oracle
 from jaxunfold.report.comparison import write_comparison
 from jaxunfold.run import Run
 
+EXAMPLE = "--workdirs model:zw_2jet,model:zw_2jet_fcgan --data sample:zw_2jet\n--events 1000 --out comparison"
+
 
 def labels_of(workdirs: str) -> dict[str, str]:
     """{label: workdir} of "DIR1,DIR2,...": the folders' names, or as much of their paths as tells them apart.
@@ -135,7 +137,9 @@ def print_summary(metrics: Mapping[str, dict], rows: Mapping[str, str]) -> None:
 
 def main(argv=None) -> int:
     """Entry point; returns the exit status."""
-    parser = cli.parser("compare", "Compare trained runs on the same events.", data=True, out=True, seed=False)
+    parser = cli.parser(
+        "compare", "Compare trained runs on the same events.", EXAMPLE, data=True, out=True, seed=False
+    )
     parser.add_argument("--workdirs", required=True, metavar="DIR1,DIR2,...", help="directories of the runs")
     parser.add_argument("--draws", type=int, default=60, metavar="K", help="draws per event")
     parser.add_argument("--events", type=int, metavar="N", help="use the first N events")

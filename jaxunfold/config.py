@@ -57,7 +57,12 @@ def split_arg(path: str) -> tuple[str, str]:
 
 
 def name_of(path: str) -> str:
-    """Name of the config of ``PATH[:arg]``: "cinn" or "cinn-smoke", for the default work directory."""
+    """Name of the config of ``PATH[:arg]``: "cinn" or "cinn-smoke", for the default work directory.
+
+    Example:
+      >>> name_of("configs/cinn.py:smoke")
+      'cinn-smoke'
+    """
     path, arg = split_arg(path)
     return Path(path).stem + (f"-{arg}" if arg else "")
 

@@ -9,15 +9,13 @@ from jaxunfold import cli, config
 from jaxunfold.conversion import recipe, run
 from jaxunfold.errors import InputError
 
-DESCRIPTION = (
-    "Convert Delphes and flat ROOT, LHE, HepMC, Parquet, CSV, NumPy and HDF5 files to an event file. Example: "
-    "python -m jaxunfold.convert delphes.root --config configs/data/delphes_zw.py --out events.h5"
-)
+DESCRIPTION = "Convert Delphes and flat ROOT, LHE, HepMC, Parquet, CSV, NumPy and HDF5 files to an event file."
+EXAMPLE = "delphes.root --config configs/data/delphes_zw.py --out events.h5"
 
 
 def main(argv=None) -> int:
     """Entry point; returns the exit status."""
-    parser = cli.parser("convert", DESCRIPTION, config=True, out=True)
+    parser = cli.parser("convert", DESCRIPTION, EXAMPLE, config=True, out=True)
     parser.add_argument("sources", nargs="+", metavar="SOURCE", help="files, one after the other")
     parser.add_argument("--truth", metavar="FILE", help="truth of the same events from another file, e.g. LHE")
 

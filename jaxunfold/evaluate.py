@@ -30,6 +30,8 @@ from jaxunfold.evaluation import OWN_PARTS, evaluate, headline
 from jaxunfold.run import Run
 from jaxunfold.training.callbacks import read_metrics
 
+EXAMPLE = "--workdir model:zw_2jet --data sample:zw_2jet --events 1000 --out report"
+
 
 def unseen_rows(run: Run, path: str, num_events: int) -> np.ndarray:
     """Rows of a file that the run was not trained on: its test part if it is the training file.
@@ -81,7 +83,7 @@ def recorded_variations(workdir: str) -> list[str]:
 
 def main(argv=None) -> int:
     """Entry point; returns the exit status."""
-    parser = cli.parser("evaluate", "Evaluate a trained run.", workdir=True, data=True, out=True, seed=False)
+    parser = cli.parser("evaluate", "Evaluate a trained run.", EXAMPLE, workdir=True, data=True, out=True, seed=False)
     parser.add_argument("--draws", type=int, default=60, metavar="K", help="draws per event")
     parser.add_argument("--events", type=int, metavar="N", help="use the first N events")
     parser.add_argument("--covariance", action="store_true", help="between the bins of every observable")

@@ -9,15 +9,13 @@ from jaxunfold import cli
 from jaxunfold.bundle import files, tables
 from jaxunfold.errors import InputError
 
-DESCRIPTION = (
-    "Export draws of jaxunfold.unfold, one row a draw, to Parquet or ROOT. Example: python -m jaxunfold.export "
-    'draws.h5 --out draws.root --observable m_jj="mass(q1+q2)"'
-)
+DESCRIPTION = "Export draws of jaxunfold.unfold, one row a draw, to Parquet or ROOT."
+EXAMPLE = 'draws.h5 --out draws.root --observable m_jj="mass(q1+q2)"'
 
 
 def main(argv=None) -> int:
     """Entry point; returns the exit status."""
-    parser = cli.parser("export", DESCRIPTION, out=True)
+    parser = cli.parser("export", DESCRIPTION, EXAMPLE, out=True)
     parser.add_argument("result", metavar="RESULT", help="file that jaxunfold.unfold wrote")
     parser.add_argument("--observable", action="append", default=[], metavar="NAME=EXPR", help="a column more")
 

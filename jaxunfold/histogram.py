@@ -12,10 +12,8 @@ from jaxunfold import cli
 from jaxunfold.bundle import files, hepdata, spectrum
 from jaxunfold.errors import InputError
 
-DESCRIPTION = (
-    "Histogram draws of jaxunfold.unfold, without the network. Example: python -m jaxunfold.histogram draws.h5 "
-    '--observable "mass(q1+q2)" --bins 60:100:20 --out hepdata'
-)
+DESCRIPTION = "Histogram draws of jaxunfold.unfold, without the network."
+EXAMPLE = 'draws.h5 --observable "mass(q1+q2)" --bins 60:100:20 --out hepdata'
 
 
 def write(out: str, found: list[spectrum.Spectrum], result: files.Result) -> str:
@@ -33,7 +31,7 @@ def write(out: str, found: list[spectrum.Spectrum], result: files.Result) -> str
 
 def main(argv=None) -> int:
     """Entry point; returns the exit status."""
-    parser = cli.parser("histogram", DESCRIPTION)
+    parser = cli.parser("histogram", DESCRIPTION, EXAMPLE)
     parser.add_argument("result", metavar="RESULT", help="file that jaxunfold.unfold wrote")
     parser.add_argument("--observable", action="append", required=True, metavar="EXPR", help='e.g. "mass(q1+q2)"')
     parser.add_argument(

@@ -15,10 +15,12 @@ from jaxunfold.data import ramps
 from jaxunfold.errors import InputError
 from jaxunfold.simulation import STREAM, chunk, generator, process, run, w_jets
 
+EXAMPLE = "--config configs/data/zw_2jet.py --events 10000 --seed 3 --out events.h5"
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """``python -m jaxunfold.simulate``; returns the exit status."""
-    parser = cli.parser("simulate", __doc__, config=True, out=True, seed=False)
+    parser = cli.parser("simulate", __doc__, EXAMPLE, config=True, out=True, seed=False)
     parser.add_argument("--events", type=int, required=True, help="number of accepted events in the file")
     parser.add_argument("--workers", type=int, default=1, help="processes; the file does not depend on it")
     parser.add_argument("--resume", action="store_true", help="go on after an interruption")

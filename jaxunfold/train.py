@@ -32,6 +32,8 @@ SAMPLE = ("process", "sqrt_s_gev", "generator", "seed", "code_version", "cuts")
 """What is known of a data file that a model card repeats."""
 
 
+EXAMPLE = "--config configs/cinn.py --data events.h5 --workdir runs/mine\n--config.training.epochs=20"
+
 MOST_ROWS = 1_000_000
 """Rows of a training file among which those that describe its support are chosen."""
 
@@ -247,7 +249,7 @@ def train(config: ConfigDict, workdir: str, title: str = "") -> dict:
 
 def main(argv=None) -> int:
     """Entry point; returns the exit status."""
-    parser = cli.parser("train", "Train an unfolding method.", config=True, workdir=False, data=False)
+    parser = cli.parser("train", "Train an unfolding method.", EXAMPLE, config=True, workdir=False, data=False)
 
     def body(args):
         config = configs.load(args.config, args.overrides, configs.RUN)

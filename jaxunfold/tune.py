@@ -19,6 +19,8 @@ from jaxunfold.data.location import fingerprint, resolve
 from jaxunfold.errors import InputError
 from jaxunfold.train import prepare
 
+EXAMPLE = "--config configs/cinn.py --data events.h5 --trials 50 --minutes 60"
+
 
 def tune(config: Any, workdir: str, trials: int, minutes: float = float("inf"), command: Sequence[str] = ()) -> dict:
     """Search, or go on where an earlier start left off.
@@ -96,7 +98,7 @@ def rows(result: dict, workdir: str) -> dict[str, str]:
 def main(argv=None) -> int:
     """Entry point; returns the exit status."""
     parser = cli.parser(
-        "tune", "Search a config's settings for the lowest loss.", config=True, workdir=False, data=False
+        "tune", "Search a config's settings for the lowest loss.", EXAMPLE, config=True, workdir=False, data=False
     )
     parser.add_argument(
         "--trials", type=int, required=True, metavar="N", help="how many in all, earlier starts included"

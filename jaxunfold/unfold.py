@@ -22,6 +22,8 @@ from jaxunfold.physics.observables import column_expressions
 from jaxunfold.run import Run
 from jaxunfold.types import Unfolded
 
+EXAMPLE = "--workdir runs/mine --data data.h5 --out draws.h5 --draws 100"
+
 
 def per_event(run: Run, unfolded: Unfolded) -> dict[str, tuple[np.ndarray, dict]]:
     """Median and width of every observable's draws in each event, [n, m]."""
@@ -79,7 +81,7 @@ def write_draws(path: str, run: Run, unfolded: Unfolded, events: Events, attrs: 
 
 def main(argv=None) -> int:
     """Entry point; returns the exit status."""
-    parser = cli.parser("unfold", "Unfold measured events.", workdir=True, data=True, out=True, seed=False)
+    parser = cli.parser("unfold", "Unfold measured events.", EXAMPLE, workdir=True, data=True, out=True, seed=False)
     parser.add_argument("--draws", type=int, default=100, metavar="K", help="draws per event")
     parser.add_argument("--no-uncertainty", action="store_true", help="do not compute sigma / p of each draw")
 

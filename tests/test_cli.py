@@ -1,7 +1,9 @@
 """The entry helper: one clear line and status 2 for every error, --help and success 0."""
 
 import errno
+import importlib
 import os
+import shlex
 
 import pytest
 
@@ -45,6 +47,21 @@ def test_help(capsys):
     assert "Train a method." in out
     assert "--config.KEY=VALUE" in out
     assert err == ""
+
+
+@pytest.mark.parametrize(
+    "name", ["train", "unfold", "evaluate", "compare", "tune", "histogram", "export", "convert", "simulate"]
+)
+def test_help_of_every_command_shows_an_example_that_it_takes(name, capsys, monkeypatch):
+    command = importlib.import_module(f"jaxunfold.{name}")
+    assert command.main(["--help"]) == 0
+    printed = capsys.readouterr().out.split("example:\n")[1].replace("\\\n", " ")
+    python, minus_m, module, *argv = shlex.split(printed)
+    assert (python, minus_m, module) == ("python", "-m", f"jaxunfold.{name}")
+    taken = []
+    monkeypatch.setattr(cli, "run_command", lambda body, parser, argv: taken.append(cli.parse(parser, argv)) or 0)
+    assert command.main(argv) == 0
+    assert len(taken) == 1
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,12 @@ class Response(NamedTuple):
 
 
 def bin_of(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """Index of each value's bin; what lies outside belongs to the first or the last one."""
+    """Index of each value's bin; what lies outside belongs to the first or the last one.
+
+    Example:
+      >>> bin_of(np.array([0.5, 1.5, 9.0]), np.array([0.0, 1.0, 2.0])).tolist()
+      [0, 1, 1]
+    """
     return np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
 
 

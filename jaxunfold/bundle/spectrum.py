@@ -48,6 +48,10 @@ def read_bins(text: str) -> np.ndarray:
     """Edges of "60,70,80,100", or of "60:100:20", which is low, high and the number of bins.
 
     Raises: InputError unless they rise.
+
+    Example:
+      >>> read_bins("60:100:4")
+      array([ 60.,  70.,  80.,  90., 100.])
     """
     try:
         if ":" in text:

@@ -32,6 +32,14 @@ def run_folder(path: str | os.PathLike) -> str:
     """The folder of a trained run: "model:NAME" is one that ships with the package.
 
     Raises: InputError for a name that none of them has, with the nearest one.
+
+    Example:
+      >>> run_folder("runs/mine")
+      'runs/mine'
+      >>> run_folder("model:zw_2jt")
+      Traceback (most recent call last):
+          ...
+      jaxunfold.errors.InputError: model:zw_2jt: expected ... did you mean model:zw_2jet?
     """
     path = os.fspath(path)
     if not path.startswith("model:"):

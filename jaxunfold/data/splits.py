@@ -24,6 +24,11 @@ def split(n: int, valid: float | int = 0.1, test: float | int = 0.0, seed: int =
       seed: Any non-negative integer.
     Returns: Sorted row numbers, so that a file is read in its own order.
     Raises: InputError where nothing is left to train on.
+
+    Example:
+      >>> train, valid, test = split(10, valid=2, test=0.3)
+      >>> len(train), len(valid), len(test)
+      (5, 2, 3)
     """
     num_valid, num_test = _size("valid", valid, n), _size("test", test, n)
     if num_valid + num_test >= n:

@@ -52,6 +52,14 @@ def max_deviation(
       ranks: Randomised ranks.
       weights: One column of event weights per result (bootstrap replicas); None is one column of ones.
     Returns: One distance per column.
+
+    Example:
+      >>> rng = np.random.default_rng(0)
+      >>> truth, draws = rng.normal(size=1000), rng.normal(size=(1000, 50))
+      >>> bool(max_deviation(randomised_ranks(rng, truth, draws))[0] < 0.05)
+      True
+      >>> bool(max_deviation(randomised_ranks(rng, truth, 0.5 * draws))[0] > 0.1)  # too narrow
+      True
     """
     order = np.argsort(ranks)
     r = ranks[order][:, None]

@@ -28,13 +28,23 @@ def cdf_difference(
 
 
 def wasserstein(x, y, weight_x=None, weight_y=None) -> float:
-    """W1 distance, the integral of |F_x - F_y|, in the unit of x; exact for weighted samples."""
+    """W1 distance, the integral of |F_x - F_y|, in the unit of x; exact for weighted samples.
+
+    Example:
+      >>> wasserstein(np.array([0.0, 1.0]), np.array([2.0, 3.0]))
+      2.0
+    """
     points, difference = cdf_difference(x, y, weight_x, weight_y)
     return float(np.sum(np.abs(difference[:-1]) * np.diff(points.astype(np.float64))))
 
 
 def kolmogorov_smirnov(x, y, weight_x=None, weight_y=None) -> float:
-    """Largest |F_x - F_y|; exact for weighted samples and ties."""
+    """Largest |F_x - F_y|; exact for weighted samples and ties.
+
+    Example:
+      >>> kolmogorov_smirnov(np.array([0.0, 1.0, 2.0, 3.0]), np.array([2.0, 3.0]))
+      0.5
+    """
     points, difference = cdf_difference(x, y, weight_x, weight_y)
     last_of_ties = np.append(points[1:] != points[:-1], True)
     return float(np.max(np.abs(difference[last_of_ties])))

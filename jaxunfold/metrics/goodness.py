@@ -22,6 +22,11 @@ def chi2(difference: np.ndarray, covariance: np.ndarray, constraints: int = 0) -
     Args:
       difference: [n]. covariance: [n, n]. constraints: Numbers that were fitted to the same data.
     Raises: InputError for a covariance that is not finite, or of no rank.
+
+    Example:
+      >>> found = chi2(np.array([1.0, -1.0]), np.eye(2))
+      >>> found.value, found.ndf, round(found.probability, 3)
+      (2.0, 2, 0.368)
     """
     covariance = np.asarray(covariance, np.float64)
     if not np.isfinite(covariance).all():

@@ -23,6 +23,10 @@ def weight_health(log_weights: np.ndarray, weight: np.ndarray | None = None) -> 
     Args:
       log_weights: [n]. weight: What the events counted before, [n], any sign; None for one each.
     Raises: InputError if a log-weight is not finite or the weights do not sum to a positive number.
+
+    Example:
+      >>> weight_health(np.log([1.0, 1.0, 2.0]))
+      Health(ess=0.8888888888888888, max_share=0.5)
     """
     values = np.asarray(log_weights, np.float64)
     if bad := int(np.count_nonzero(~np.isfinite(values))):

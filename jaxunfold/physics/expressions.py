@@ -88,6 +88,11 @@ def parse(
       sums: Names for sums of particles, {"jj": ("q1", "q2")}.
     Returns: A number; ``node.value({leaf: [..., 4] or [...]})`` is its value [...].
     Raises: InputError that quotes the expression and the place in it.
+
+    Example:
+      >>> node = parse("mass(q1+q2) / 2", particles=("q1", "q2"))
+      >>> float(node.value({"q1": jnp.array([50.0, 0, 0, 50.0]), "q2": jnp.array([50.0, 0, 0, -50.0])}))
+      50.0
     """
     names = {name: Node(V, "GeV", (name,), lambda env, name=name: Vector(env[name], (env[name],)))
              for name in particles}  # fmt: skip

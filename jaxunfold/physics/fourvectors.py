@@ -57,7 +57,15 @@ def rapidity(p: Float[Array, "*n 4"]) -> Float[Array, "*n"]:
 
 
 def from_ptetaphim(pt, eta, phi, m=0.0) -> Float[Array, "*n 4"]:
-    """Four-vector from transverse momentum, pseudorapidity, azimuth and mass."""
+    """Four-vector from transverse momentum, pseudorapidity, azimuth and mass.
+
+    Example:
+      >>> p = from_ptetaphim(3.0, 0.0, 0.0, 4.0)
+      >>> p.tolist()
+      [5.0, 3.0, 0.0, 0.0]
+      >>> float(mass(p))
+      4.0
+    """
     pz = pt * jnp.sinh(eta)
     energy = jnp.sqrt((pt * jnp.cosh(eta)) ** 2 + m**2)
     components = (energy, pt * jnp.cos(phi), pt * jnp.sin(phi), pz)
