@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted(ROOT.glob("docs/*.md"))
+PAGES = sorted(ROOT.glob("docs/**/*.md"))
 
 
 def test_site_builds_strictly(tmp_path):
@@ -29,3 +29,20 @@ def test_commands_and_configs_exist(page):
         assert hasattr(importlib.import_module(f"jaxunfold.{name}"), "main")
     for path in set(re.findall(r"configs/[\w/]+\.py", text)):
         assert (ROOT / path).is_file(), path
+
+
+FAMILIES = sorted(ROOT.glob("docs/families/*.md"))
+TABLES = "\n".join(path.read_text() for path in ROOT.glob("benchmarks/*.md"))
+MEASURED = [{cell.strip() for cell in line.split("|")} for line in TABLES.splitlines() if line.startswith("|")]
+
+
+@pytest.mark.parametrize("page", FAMILIES, ids=lambda path: path.name)
+def test_numbers_and_figures_of_a_method_are_the_measured_ones(page):
+    """Every row of a table is, cell by cell, part of one row of benchmarks/."""
+    text = page.read_text()
+    rows = [line for line in text.splitlines() if line.startswith("|") and re.search(r"\d", line)]
+    for row in rows:
+        cells = {cell.strip() for cell in row.split("|")} - {""}
+        assert any(cells <= known for known in MEASURED), row
+    for figure in re.findall(r"!\[[^]]*\]\((.*?)\)", text):
+        assert (page.parent / figure).is_file(), figure
