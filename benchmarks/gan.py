@@ -36,12 +36,12 @@ def one_run(args: argparse.Namespace, seed: int) -> dict:
     workdir = Path("runs/quality") / f"{args.name}-{seed}"
     trained(args.config, workdir, seed, args.data or "")
     run, out = jaxunfold.load(workdir), {"seed": seed}
-    for name, experiment in EXPERIMENTS.items():
+    for name in ("cuts", "wprime"):
         page = workdir / name / f"{name}.json"
         if not page.exists():
             path = resolve(run.config.data.path)
             events = held_out([run], path, read(path, require_truth=True))[: run.config.evaluation.events]
-            experiment(run, events, workdir / name, DRAWS, seed)
+            EXPERIMENTS[name](run, events, workdir / name, DRAWS, seed)
         out[name] = json.loads(page.read_text())
     last = json.loads((workdir / "metrics.jsonl").read_text().splitlines()[-1])
     out["draw_spread"] = last["valid"].get("draw_spread")

@@ -22,6 +22,7 @@ def get_config(arg: str = "") -> ConfigDict:
     config.model.velocity.update({"hidden": 64, "layers": 2})
     config.model.solver.steps = 4
     config.model.probes = 1
+    config.model.update({"kinetic": 0.05, "jacobian": 0.05})
     del config.model["time_power"], config.model["sigma_min"]
     config.training.epochs = 10
     if arg == "smoke":

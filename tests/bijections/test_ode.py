@@ -84,15 +84,25 @@ def test_hutchinson_is_unbiased():
     """Random signs give e . A e = tr A + sum of off-diagonal pairs, of variance sum_{i<j} (A_ij + A_ji)^2."""
     m = 20000
     signs = jax.random.rademacher(jax.random.key(0), (m, 1, 3), jnp.float32)
-    v, each = jax.vmap(lambda s: hutchinson_trace(lambda x: jnp.asarray(MATRIX, jnp.float32) @ x, jnp.ones(3), s))(
-        signs
-    )
+    matrix = jnp.asarray(MATRIX, jnp.float32)
+    v, each, norms = jax.vmap(lambda s: hutchinson_trace(lambda x: matrix @ x, jnp.ones(3), s))(signs)
     np.testing.assert_allclose(v[0], MATRIX.sum(1), rtol=1e-6)
     pairs = MATRIX + MATRIX.T
     sigma = np.sqrt(np.sum(np.triu(pairs, 1) ** 2))
     # 5 sigma: a false alarm in two million
     assert abs(np.mean(each) - np.trace(MATRIX)) < 5 * sigma / np.sqrt(m)
     np.testing.assert_allclose(np.std(each), sigma, rtol=0.05)
+    np.testing.assert_allclose(np.mean(norms), np.sum(MATRIX**2), rtol=0.03)
+
+
+def test_cost_of_a_linear_field_is_known(events):
+    """The Jacobian is the matrix all along; the velocity A x(t) with x(t) = exp(A (t - 1)) x(1)."""
+    matrix, x, _ = events
+    cost = jax.jit(jax.vmap(ode(linear, FINE).costed, (None, 0, None)))(matrix, x, jnp.zeros(3))[2]
+    t = np.linspace(0, 1, 201)
+    speed = np.stack([np.mean((x @ (MATRIX @ expm(MATRIX * (s - 1))).T) ** 2, axis=-1) for s in t])
+    np.testing.assert_allclose(cost[:, 0], np.trapezoid(speed, t, axis=0), rtol=1e-4)
+    np.testing.assert_allclose(cost[:, 1], np.sum(MATRIX**2) / 3, rtol=1e-5)
 
 
 def test_estimated_log_det_averages_to_the_exact_one(events):
