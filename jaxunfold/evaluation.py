@@ -95,8 +95,8 @@ def compared(run: Run, events: Events, unfolded, resonances: Mapping | None = No
         events.truth,
         unfolded.samples,
         unfolded.log_weights,
-        events.reco,
-        events.mask,
+        None if run.unconditional else events.reco,
+        None if run.unconditional else events.mask,
         events.weight,
         truth_names=run.problem.truth_names,
         reco_names=run.problem.reco_names,
@@ -169,7 +169,9 @@ def evaluate(
         metrics["groups"] = group_metrics(data, members, seed=seed)
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=2))
     note("drawing figures")
-    focus = first_events(run, events, unfolded, num_draws, seed + 1) if data.paired else None
+    focus = (
+        first_events(run, events, unfolded, num_draws, seed + 1) if data.paired and not run.unconditional else None
+    )
     write_report(
         folder,
         data,

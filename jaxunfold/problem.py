@@ -58,6 +58,11 @@ def named_of(config: ConfigDict) -> dict[str, str]:
     return plain(config.get("observables") or {})
 
 
+def unconditional(config: ConfigDict) -> bool:
+    """Whether a run generates events: nothing is shown of the measured ones, and reco in a file is ignored."""
+    return config.preprocess.features.kind == "none"
+
+
 def make_pipeline(config: ConfigDict, problem: Problem) -> preprocess.Pipeline:
     """The preprocessing that the config describes.
 

@@ -6,7 +6,7 @@ post = run.unfold(jax.random.key(0), "data.h5", num_draws=1000)
 
 import dataclasses
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property, partial
 from typing import Any
 
@@ -19,7 +19,7 @@ from jaxunfold import problem as problems
 from jaxunfold.data import preprocess
 from jaxunfold.data import support as supports
 from jaxunfold.data.columns import match_columns
-from jaxunfold.data.events import Events, read, with_placeholders
+from jaxunfold.data.events import Events, read, truth_alone, with_placeholders
 from jaxunfold.errors import InputError
 from jaxunfold.posterior import Posterior
 from jaxunfold.types import Anchor, Key, Method, Reco, Unfolded
@@ -58,6 +58,11 @@ class Run:
         """The observables that the config adds, {name: expression}."""
         return problems.named_of(self.config)
 
+    @property
+    def unconditional(self) -> bool:
+        """Whether nothing is shown of the measured event, so that the run generates events and unfolds none."""
+        return not preprocess.feature_names(self.pipeline)
+
     def events(self, reco: Any, truth: Any = None) -> Events:
         """Anything that holds measured events, as Events in the trained order.
 
@@ -85,6 +90,8 @@ class Run:
             raise InputError(
                 f"{reco.path or 'events'}: expected a file of kind {self.problem.kind!r}, found {reco.kind!r}"
             )
+        if problems.unconditional(self.config):
+            reco = truth_alone(reco)
         return match_columns(reco, self.problem.truth_names, self.problem.reco_names, self.problem.extra_names)
 
     def in_support(self, reco: Any) -> tuple[np.ndarray, np.ndarray] | None:
@@ -194,6 +201,30 @@ class Run:
             if progress is not None:
                 progress(kept)
         return jax.tree.map(lambda *a: np.concatenate(a), *parts)
+
+    def generate(self, key: Key, num_events: int) -> Iterator[np.ndarray]:
+        """New events of an unconditional run, piece by piece, so that their number is not bound by memory.
+
+        Every piece but the last has ``DRAWS_PER_CALL`` events, and a key of its own: a larger number of events goes
+        on where a smaller one ended.
+
+        Yields: [n, n_truth, 4] in GeV, or [n, d] for a table.
+        Raises: InputError if the run is conditional, there are none to make, or one is not finite.
+        """
+        if not self.unconditional:
+            raise InputError(
+                "generate: expected a run without a condition, features of kind 'none', found one of kind "
+                f"{self.config.preprocess.features.kind!r} that unfolds measured events"
+            )
+        if num_events < 1:
+            raise InputError(f"events: expected 1 or more, found {num_events}")
+        nothing = Reco(jnp.zeros((1, 0)), Anchor(jnp.zeros((1, len(self.pipeline.coordinates.names)))))
+        for piece, start in enumerate(range(0, num_events, DRAWS_PER_CALL)):
+            drawn = self._draw(self.state, jax.random.fold_in(key, piece), nothing, DRAWS_PER_CALL)
+            events = np.asarray(drawn.samples[0])[: num_events - start]
+            if bad := np.count_nonzero(~np.isfinite(events).all(axis=tuple(range(1, events.ndim)))):
+                raise InputError(f"generate: expected finite events, found {bad} that are not")
+            yield events
 
     def _unfold_sample(self, key, events: Events, num_draws: int, progress) -> Unfolded:
         """See ``unfold``: of a method that needs the measured sample as a whole."""

@@ -19,7 +19,7 @@ from jaxunfold import problem as problems
 from jaxunfold import run as runs
 from jaxunfold.data import batches, mirror, preprocess, splits, support
 from jaxunfold.data.columns import selected
-from jaxunfold.data.events import Events, accepted, read, require_trainable, scan
+from jaxunfold.data.events import Events, accepted, read, require_trainable, scan, truth_alone
 from jaxunfold.data.location import fingerprint, resolve
 from jaxunfold.errors import InputError
 from jaxunfold.evaluation import OWN_PARTS, evaluate, headline
@@ -88,7 +88,9 @@ def prepare(config: ConfigDict, path: str, base: runs.Run | None = None) -> tupl
       base: The run that is refined: what networks see is as it was fitted for that one.
     """
     data = problems.plain(config.data)
-    parts, stream, train, valid, test = read_parts(path, data)
+    parts, stream, *events = read_parts(path, data)
+    alone = problems.unconditional(config)
+    train, valid, test = map(truth_alone, events) if alone else events
     problem = problems.problem_of(train)
     pipeline = problems.make_pipeline(config, problem)
     if base is not None and base.problem != problem:
@@ -107,11 +109,11 @@ def prepare(config: ConfigDict, path: str, base: runs.Run | None = None) -> tupl
         train = mirror.augment(train, tuple(data["augment"]))
     rows = parts.train
     if stream and not run.method.whole_sample:
-        rows = batches.accepted_rows(path, rows)
+        rows = batches.accepted_rows(path, rows, ("pass_truth",) if alone else ("pass_truth", "pass_reco"))
     run.about["rows"] = len(rows) if stream else len(train)
 
     def encode(events):
-        return preprocess.encode(pipeline, fitted, events)
+        return preprocess.encode(pipeline, fitted, truth_alone(events) if alone else events)
 
     source = batches.stream(path, rows, encode) if stream else encode(train)
     run.about["holds"] = batches.describe(source.take(np.arange(2)) if stream else source)
@@ -164,8 +166,10 @@ def fit(config: ConfigDict, folder: Path) -> tuple[runs.Run, Events]:
     run = runs.assemble(config, run.problem, run.fitted, total_steps=loop.total_steps, about=run.about, **given)
     cli.say(f"training {config.method} on {run.about['train_events']} events, {jax.devices()[0].platform}")
     state = run.method.fit(jax.random.key(settings["seed"]), loop)
-    found = support_of(source, run.about["rows"] // run.about["copies"])
-    saved.save_support(folder, found)
+    found = None
+    if not problems.unconditional(config):
+        found = support_of(source, run.about["rows"] // run.about["copies"])
+        saved.save_support(folder, found)
     saved.save_state(folder, state)
     return dataclasses.replace(run, state=state, support=found), test
 

@@ -19,6 +19,7 @@ from jaxunfold.errors import InputError
 from jaxunfold.evaluation import unfold_with_progress
 from jaxunfold.metrics.compared import momenta_observables, table_columns, with_named
 from jaxunfold.physics.observables import column_expressions
+from jaxunfold.problem import unconditional
 from jaxunfold.run import Run
 from jaxunfold.types import Unfolded
 
@@ -91,6 +92,8 @@ def main(argv=None) -> int:
             raise InputError(f"{args.out}: expected a file to write, found a directory")
         cli.check_writable_dir(os.path.dirname(os.path.abspath(args.out)))
         run = jaxunfold.load(args.workdir)
+        if unconditional(run.config):
+            raise InputError(f"{args.workdir}: unfolds nothing, it generates: python -m jaxunfold.generate")
         data = resolve(args.data)
         events = run.events(read(data))
         spread = run.method.uncertainty is not None and not args.no_uncertainty

@@ -7,7 +7,7 @@ that a run resumes at any dispatch of any epoch.
 
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -170,11 +170,11 @@ def take_rows(path: str, rows: np.ndarray) -> Events:
         return source._read(file, schema.read_header(file), np.arange(len(rows)))
 
 
-def accepted_rows(path: str, rows: np.ndarray) -> np.ndarray:
-    """Those of the rows whose events pass at truth and at reco level."""
+def accepted_rows(path: str, rows: np.ndarray, names: Sequence[str] = ("pass_truth", "pass_reco")) -> np.ndarray:
+    """Those of the rows whose events pass at truth and at reco level, or what else the flags ``names`` are."""
     with schema.open_file(path) as file:
         header = schema.read_header(file)
-        flags = [schema.read_rows(file, header, name, 0, header.num_events) for name in ("pass_truth", "pass_reco")]
+        flags = [schema.read_rows(file, header, name, 0, header.num_events) for name in names]
     for flag in flags:
         rows = rows if flag is None else rows[flag[rows]]
     return rows

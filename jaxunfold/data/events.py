@@ -21,7 +21,8 @@ MIN_TRAINING = 10
 class Events:
     """Paired events on the host, one row each, in the units of the file.
 
-    reco: [n, n_reco, 4] (E, px, py, pz) in GeV, zero-padded, or [n, r] for a table.
+    reco: [n, n_reco, 4] (E, px, py, pz) in GeV, zero-padded, or [n, r] for a table; no columns where nothing is
+      measured, as of generated events: ``nothing_measured``.
     truth: [n, n_truth, 4] or [n, d]; None for measured data.
     mask: [n, n_reco], True where the object is present; None for a table.
     extra: [n, e] more measured columns. weight: [n], None for 1. pass_truth, pass_reco: [n], None for True.
@@ -94,9 +95,32 @@ def read_rows(file: h5py.File, header: schema.Header, start: int, stop: int) -> 
     names = {"reco": f"reco/{header.kind}", "truth": f"truth/{header.kind}", "extra": "reco/extra"}
     names["mask"] = "reco/mask" if header.kind == "momenta" else "no mask"
     arrays = {name: schema.read_rows(file, header, names.get(name, name), start, stop) for name in ARRAYS}
+    if arrays["reco"] is None:
+        arrays["reco"] = nothing_measured(arrays["truth"])
+        arrays["mask"] = None if header.kind == "table" else np.zeros(arrays["reco"].shape[:2], bool)
     about = header._asdict()
     texts = ("truth_names", "reco_names", "extra_names", "truth_units", "reco_units", "attrs", "path")
     return Events(**arrays, **{name: about[name] for name in texts})
+
+
+def nothing_measured(truth: np.ndarray) -> np.ndarray:
+    """The reco of events of which nothing is measured, [n, 0, 4] or [n, 0] as the truth is."""
+    return np.zeros((len(truth), 0, 4)[: truth.ndim], np.float32)
+
+
+def truth_alone(events: Events) -> Events:
+    """The same events with nothing measured: those that pass at truth level, without reco.
+
+    Raises: InputError if there is no truth.
+    """
+    if events.truth is None:
+        raise InputError(f"{events.path or 'events'}: expected truth/{events.kind}, found none")
+    if events.pass_truth is not None:
+        events = events[events.pass_truth]
+    reco = nothing_measured(events.truth)
+    mask = np.zeros(reco.shape[:2], bool) if reco.ndim == 3 else None
+    gone = dict.fromkeys(("extra", "pass_truth", "pass_reco")) | dict.fromkeys(("reco_names", "extra_names"), ())
+    return dataclasses.replace(events, reco=reco, mask=mask, reco_units=(), **gone)
 
 
 def check(events: Events, first_row: int = 0, partial: bool = False) -> None:
@@ -203,9 +227,11 @@ def write(path: str | os.PathLike, events: Events) -> None:
     reco, truth = f"reco/{events.kind}", f"truth/{events.kind}"
     key = "labels" if events.kind == "momenta" else "names"
     datasets = {reco: (events.reco, {key: events.reco_names, "units": events.reco_units})}
+    if not events.reco.shape[1]:
+        datasets = {}
     if events.truth is not None:
         datasets[truth] = (events.truth, {key: events.truth_names, "units": events.truth_units})
-    if events.kind == "momenta":
+    if reco in datasets and events.kind == "momenta":
         mask = events.reco.any(axis=-1) if events.mask is None else events.mask
         datasets["reco/mask"] = (np.asarray(mask, bool), {})
     if events.extra is not None:
@@ -218,7 +244,7 @@ def write(path: str | os.PathLike, events: Events) -> None:
     for name, (values, _) in datasets.items():
         if len(values) != len(events):
             raise InputError(f"{path}: {name} expected {len(events)} events as {reco}, found {len(values)}")
-    if not len(events):
+    if not len(events) or not datasets:
         raise InputError(f"{path}: expected at least one event to write, found none")
     write_datasets(path, datasets, events.attrs)
 

@@ -88,6 +88,8 @@ def build_pipeline(
     if reference == "fit" and (coords.matched is None or not chosen):
         raise InputError("reference: 'fit' needs relative coordinates along a decay tree or momenta")
     feats = build_features(labels=reco_names, extra=extra_names, **features)
+    if chosen and not reco_names:
+        raise InputError(f"relative: expected () where nothing is measured, found {sorted(chosen)[0]!r}")
     pipeline = Pipeline(
         coords, feats, np.array([n in chosen for n in coords.names]), reference, scaling, len(truth_names)
     )

@@ -1,8 +1,9 @@
 """Layout of an event file (HDF5, schema 1) and the checks of its structure: shapes, dtypes, names.
 
 truth/momenta [n, n_truth, 4], reco/momenta [n, n_reco, 4] and reco/mask [n, n_reco], or truth/table [n, d]
-and reco/table [n, r]; optional reco/extra [n, e], weight, pass_truth and pass_reco [n]. Of attributes only
-``schema`` is required. Links and storage elsewhere are refused: a stranger's file can do no harm.
+and reco/table [n, r]; optional reco/extra [n, e], weight, pass_truth and pass_reco [n]. Generated events, of which
+nothing is measured, have truth alone. Of attributes only ``schema`` is required. Links and storage elsewhere are
+refused: a stranger's file can do no harm.
 """
 
 import os
@@ -93,13 +94,14 @@ def read_header(file: h5py.File, require_truth: bool = False) -> Header:
                 shapes[name] = tuple(dataset.shape)
         truth, reco = f"truth/{kind}", f"reco/{kind}"
         _check_present(path, kind, shapes, require_truth)
-        _check_lengths(path, shapes, reco)
+        first = reco if reco in shapes else truth
+        _check_lengths(path, shapes, first)
         key = "labels" if kind == "momenta" else "names"
         prefix = "p" if kind == "momenta" else "x"
         return Header(
             path=path,
             kind=kind,
-            num_events=shapes[reco][0],
+            num_events=shapes[first][0],
             shapes=shapes,
             truth_names=_names(file, path, truth, key, prefix),
             reco_names=_names(file, path, reco, key, prefix),
@@ -139,6 +141,8 @@ def _check_schema(path: str, attrs: dict) -> None:
 
 def _kind(file: h5py.File, path: str) -> str:
     kinds = [kind for kind in ("momenta", "table") if f"reco/{kind}" in file]
+    if not kinds and "reco" not in file:
+        kinds = [kind for kind in ("momenta", "table") if f"truth/{kind}" in file]
     if len(kinds) != 1:
         found = "both" if kinds else "neither"
         raise InputError(f"{path}: missing dataset: expected reco/momenta or reco/table, found {found}")
@@ -177,24 +181,24 @@ def _check_present(path: str, kind: str, shapes: dict, require_truth: bool) -> N
     other = {"momenta": "table", "table": "momenta"}[kind]
     if f"truth/{other}" in shapes:
         raise InputError(f"{path}: expected truth/{kind} beside reco/{kind}, found truth/{other}")
-    if kind == "momenta" and "reco/mask" not in shapes:
+    if "reco/momenta" in shapes and "reco/mask" not in shapes:
         raise InputError(f"{path}: missing dataset reco/mask, expected [n, n_reco] bool, true where present")
     if require_truth and f"truth/{kind}" not in shapes:
         raise InputError(f"{path}: missing dataset truth/{kind}, expected the truth of every event, found none")
 
 
-def _check_lengths(path: str, shapes: dict, reco: str) -> None:
-    num = shapes[reco][0]
+def _check_lengths(path: str, shapes: dict, first: str) -> None:
+    num = shapes[first][0]
     for name, shape in shapes.items():
         if shape[0] != num:
-            raise InputError(f"{path}: {name} expected as many events as {reco} ({num}), found {shape[0]}")
-    if reco == "reco/momenta" and shapes["reco/mask"] != shapes[reco][:2]:
+            raise InputError(f"{path}: {name} expected as many events as {first} ({num}), found {shape[0]}")
+    if first == "reco/momenta" and shapes["reco/mask"] != shapes[first][:2]:
         raise InputError(
-            f"{path}: reco/mask expected shape {list(shapes[reco][:2])} as reco/momenta, "
+            f"{path}: reco/mask expected shape {list(shapes[first][:2])} as reco/momenta, "
             f"found {list(shapes['reco/mask'])}"
         )
     if num == 0:
-        raise InputError(f"{path}: {reco} expected at least one event, found zero")
+        raise InputError(f"{path}: {first} expected at least one event, found zero")
 
 
 def _texts(file: h5py.File, path: str, name: str, key: str) -> tuple[str, ...] | None:

@@ -73,7 +73,7 @@ class EventWriter:
             self.waiting[name].append(values)
         self.rows += len(events)
         self.total += float(np.sum(1.0 if events.weight is None else events.weight, dtype=np.float64))
-        if sum(map(len, self.waiting[f"reco/{events.kind}"])) >= schema.CHUNK:
+        if sum(map(len, next(iter(self.waiting.values())))) >= schema.CHUNK:
             self._flush(whole=True)
 
     def _create(self, events: Events) -> None:
@@ -149,6 +149,8 @@ def _arrays(events: Events) -> dict[str, np.ndarray]:
         "pass_truth": events.pass_truth,
         "pass_reco": events.pass_reco,
     }
+    if not events.reco.shape[1]:
+        named["reco/mask"] = named[f"reco/{events.kind}"] = None
     flags = ("reco/mask", "pass_truth", "pass_reco")
     return {
         name: np.asarray(values, bool if name in flags else np.float32)

@@ -13,6 +13,7 @@ import optax
 from jaxunfold.losses.mmd import mmd_of_components, mmd_to_normal
 from jaxunfold.losses.mse import squared_error
 from jaxunfold.methods.bidirectional import both_ways, build_two_way, observable_terms, refuse_unseen, two_way_method
+from jaxunfold.methods.measured import require_measured
 from jaxunfold.training.descent import descent
 from jaxunfold.types import Batch, Method, Spec
 
@@ -45,9 +46,10 @@ def build(
       component_widths: Kernel widths of standardised components and noise: 2, 8, 25, 67 GeV of a 60 GeV spread.
       mmd_observables: Of the unfolded events, compared as well. mmd_reco_observables: of the smeared ones.
       mmd_widths: Kernel widths, in the observables' units.
-    Raises: InputError if the features do not hold mmd_reco_observables, sizes do not match or coordinates are
-      relative.
+    Raises: InputError if nothing is measured, the features do not hold mmd_reco_observables, sizes do not match or
+      coordinates are relative.
     """
+    require_measured(spec, "einn")
     refuse_unseen(spec, mmd_reco_observables)
     two_way = build_two_way(spec, flow, activation, truth_noise, spec.dim if reco_noise is None else reco_noise)
 

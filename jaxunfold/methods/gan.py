@@ -1,5 +1,7 @@
 """The naive GAN: a measured event in, a true one out, told apart from others only as a sample.
 
+With noise and nothing measured it is the generator of Butter, Plehn, Winterhalder, arXiv:1907.03764, section 2.2.
+
 Bellagente et al., arXiv:1912.00477, section 2, Eqs. (2) to (6); thesis section 2.3. A baseline with known faults: no
 noise, so an event has one unfolded image; no pairs, so nothing ties that image to the event but what a network finds
 easiest.
@@ -33,6 +35,7 @@ def build(
     *,
     generator: Mapping,
     critic: Mapping,
+    noise: int = 0,
     mmd: Mapping | None = None,
     activation: str = "leaky_relu",
     tails: float = 6.0,
@@ -40,9 +43,9 @@ def build(
 ) -> Method:
     """A GAN whose generator's input is the measured event.
 
-    Args: as of ``methods.fcgan``; there is no noise and no condition.
-    Raises: InputError if coordinates are relative to the measured event, which would pair what this method does not,
-      or an option is unknown or out of range.
+    Args: as of ``methods.fcgan``; there is no condition, and noise only where nothing is measured or asked for.
+    Raises: InputError if the generator has no input, coordinates are relative to the measured event, which would pair
+      what this method does not, or an option is unknown or out of range.
     """
     if spec.relative:
         raise InputError(
@@ -50,37 +53,46 @@ def build(
             "measured event"
         )
 
-    maker = networks.deep_mlp(spec.cond_dim, spec.dim, activation, **generator)
+    if noise + spec.cond_dim < 1:
+        raise InputError("model.noise: expected 1 or more where nothing is measured, found 0")
+    maker = networks.deep_mlp(noise + spec.cond_dim, spec.dim, activation, **generator)
     judger = networks.deep_mlp(spec.dim, 1, activation, **critic)
 
     def start(key):
         return tuple(net.init(k) for net, k in zip((maker, judger), jax.random.split(key)))
 
-    def generate(params, noise, reco):
+    def generate(params, r, reco):
         seen = networks.soft_limit(reco.features, networks.SEEN)
-        return networks.soft_limit(maker.apply(params, seen), tails)
+        return networks.soft_limit(maker.apply(params, jnp.concatenate([r, seen])), tails)
 
     def judge(params, truth, reco):
         return judger.apply(params, truth)[0]
 
     extra = None if mmd is None else build_observable_mmd(spec, **mmd)
-    init, step = duel(Players(start, generate, 0, judge, unpaired), optimizer, extra=extra, **training)
+    init, step = duel(Players(start, generate, noise, judge, unpaired), optimizer, extra=extra, **training)
 
-    def image(params, reco):
-        return jax.vmap(lambda one: generate(params, None, one))(reco)
+    def push_params(params, latents, reco):
+        return jax.vmap(lambda z, one: jax.vmap(lambda r: generate(params, r, one))(z))(latents, reco)
+
+    def draws(params, key, reco, num_draws):
+        return push_params(params, jax.random.normal(key, (len(reco.features), num_draws, noise)), reco)
 
     def evaluate(state: State, batch: Batch, key):
         # events of one chunk against each other: training.eval_batch_size should be a thousand or so
         real, asked = unpaired(batch)
-        found = image(state.ema, asked.reco)
+        found = draws(state.ema, key, asked.reco, 1)[:, 0]
         return {"loss": energy_distance(found, real.truth, asked.weight, real.weight)}
 
     def fit(key, loop):
         return loop("gan", init, step, evaluate, watch=complaint)
 
     def unfold(key, state: State, reco, num_draws: int) -> Unfolded:
-        found = image(state.ema, reco)
-        samples = jnp.broadcast_to(found[:, None], (len(found), num_draws, spec.dim))
+        # without noise all draws of an event are one
+        found = draws(state.ema, key, reco, num_draws if noise else 1)
+        samples = jnp.broadcast_to(found, (len(found), num_draws, spec.dim))
         return Unfolded(samples, jnp.zeros(samples.shape[:2]))
 
-    return Method(fit, unfold, None, init, step, evaluate)
+    def push(state: State, latents, reco):
+        return push_params(state.ema, latents, reco)
+
+    return Method(fit, unfold, None, init, step, evaluate, push=push if noise else None, latent_dim=noise)

@@ -17,6 +17,7 @@ from jaxunfold.binned.response import Response, bin_of, fill_response
 from jaxunfold.binned.stopping import stop_by_correlation
 from jaxunfold.errors import InputError
 from jaxunfold.methods import simulation
+from jaxunfold.methods.measured import require_measured
 from jaxunfold.methods.simulation import Simulation
 from jaxunfold.training import feed
 from jaxunfold.types import Batch, Key, Method, Spec, Unfolded
@@ -183,6 +184,7 @@ def build(
         correlation within 20 decide; ``unfold`` says so if it lies beyond.
     Raises: InputError for an option out of range or coordinates relative to the measured event.
     """
+    require_measured(spec, "ibu")
     simulation.refuse_relative(spec, "ibu")
     if not 2 <= bins <= reco_bins or iterations < 0:
         raise InputError(

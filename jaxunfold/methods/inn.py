@@ -12,6 +12,7 @@ import optax
 
 from jaxunfold.losses.mse import squared_error
 from jaxunfold.methods.bidirectional import both_ways, build_two_way, observable_terms, refuse_unseen, two_way_method
+from jaxunfold.methods.measured import require_measured
 from jaxunfold.training.descent import descent
 from jaxunfold.types import Batch, Method, Spec
 
@@ -41,9 +42,10 @@ def build(
       mmd_observables: Of the unfolded events, compared with truth's; none leaves the term out.
       mmd_reco_observables: Of the smeared events, compared with the measured ones'.
       mmd_widths: Breit-Wigner kernel widths, in the observables' units.
-    Raises: InputError if the features do not hold mmd_reco_observables, the sizes do not match (D_d < D_p needs
-      reco_noise) or coordinates are relative.
+    Raises: InputError if nothing is measured, the features do not hold mmd_reco_observables, the sizes do not match
+      (D_d < D_p needs reco_noise) or coordinates are relative.
     """
+    require_measured(spec, "inn")
     refuse_unseen(spec, mmd_reco_observables)
     two_way = build_two_way(spec, flow, activation, truth_noise, reco_noise)
 

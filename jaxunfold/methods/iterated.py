@@ -26,6 +26,7 @@ import optax
 
 from jaxunfold.errors import InputError
 from jaxunfold.methods import corrections
+from jaxunfold.methods.measured import require_measured
 from jaxunfold.training import classifier as ratios
 from jaxunfold.training import feed
 from jaxunfold.training.optimizer import make_optimizer
@@ -220,6 +221,7 @@ def build(
       options: Fields of ``Options``.
     Raises: InputError if the base unfolds a sample as a whole itself, or an option does not fit.
     """
+    require_measured(spec, "iterated")
     options = _checked(Options(**options))
     if base not in methods:
         raise InputError(f"base: expected one of {', '.join(sorted(methods))}, found {base!r}")

@@ -11,6 +11,7 @@ import numpy as np
 
 from jaxunfold.errors import InputError
 from jaxunfold.methods import simulation
+from jaxunfold.methods.measured import require_measured
 from jaxunfold.methods.simulation import Simulation
 from jaxunfold.training import feed
 from jaxunfold.types import Batch, Method, Spec, Unfolded
@@ -28,6 +29,7 @@ def build(spec: Spec, optimizer: Any = None, **options) -> Method:
     Raises: InputError for coordinates relative to the measured event, which a reweighting of truth does not see.
     """
     options = checked(Options(**options))
+    require_measured(spec, "omnifold")
     simulation.refuse_relative(spec, "omnifold")
     if options.replicas:
         raise InputError("replicas: a run unfolds once; use omnifold.unfold_events for bootstrap replicas")

@@ -21,6 +21,7 @@ import numpy as np
 from scipy import optimize
 
 from jaxunfold.methods import simulation
+from jaxunfold.methods.measured import require_measured
 from jaxunfold.methods.simulation import Simulation
 from jaxunfold.training import feed
 from jaxunfold.types import Batch, Method, Spec, Unfolded
@@ -72,6 +73,7 @@ def build(spec: Spec, optimizer: Any = None, *, columns: Sequence[str] = ()) -> 
     Raises: InputError for coordinates relative to the measured event.
     """
     names = tuple(columns) or spec.names[:3]
+    require_measured(spec, "tilt")
     simulation.refuse_relative(spec, "a tilt")
 
     def init(key, batch: Batch) -> State:

@@ -137,6 +137,8 @@ def _reco_index(labels, reco_labels, reco):
                 f"coordinates.reco: expected a leaf of {tuple(labels)} and a reco object of "
                 f"{tuple(reco_labels)}, found {label!r}: {target!r}"
             )
+    if not reco_labels:  # nothing is measured, and nothing asks for this
+        return lambda p: p
     if len(reco_labels) < len(labels) and len(reco) < len(labels):
         raise InputError(
             f"coordinates.reco: expected a reco object for each of {tuple(labels)}, found {tuple(reco_labels)}"

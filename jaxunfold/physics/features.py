@@ -184,7 +184,12 @@ def table(labels: Sequence[str], extra: Sequence[str] = ()) -> Features:
     )
 
 
-FEATURES = {"four_momenta": four_momenta, "kinematics": kinematics, "table": table}
+def nothing(labels: Sequence[str], extra: Sequence[str] = ()) -> Features:
+    """No features at all: events are generated and not unfolded."""
+    return Features((), lambda row, mask, extra_values: jnp.zeros(0, jnp.float32))
+
+
+FEATURES = {"four_momenta": four_momenta, "kinematics": kinematics, "none": nothing, "table": table}
 
 
 def build_features(
@@ -196,6 +201,8 @@ def build_features(
     """
     if kind not in FEATURES:
         raise InputError(f"features.kind: expected one of {', '.join(FEATURES)}, found {kind!r}")
+    if not labels and kind not in ("none", "table"):
+        raise InputError(f"features.kind: expected 'none' for events of which nothing is measured, found {kind!r}")
     chosen = tuple(extra) if use_extra is None else tuple(use_extra)
     if missing := [name for name in chosen if name not in extra]:
         raise InputError(f"features.use_extra: expected extra columns among {tuple(extra)}, found {missing[0]!r}")

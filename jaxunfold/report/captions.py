@@ -13,6 +13,11 @@ CALIBRATION = (
     "Fraction of events whose truth lies below each quantile of its own posterior (left), and its distance "
     "from the diagonal (right) with the binomial bands of one and two standard deviations."
 )
+UNCONDITIONAL = (
+    "Nothing is measured, so that every event has the same posterior: the generated distribution. The curve of many "
+    "draws is then the quantile of the true events among the generated ones, and its largest distance from the "
+    "diagonal is their KS distance; of one draw an event it is flatter. The bands are binomial, one and two sigma."
+)
 PANELS = (
     "The same distance, observable by observable. An S means posteriors that are too wide or too narrow, "
     "an arch a bias."

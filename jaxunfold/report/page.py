@@ -97,8 +97,10 @@ def plan(
     if data.smeared:
         add("directions", "Both directions", captions.DIRECTIONS, directions.directions_figure, data)
     if data.paired:
-        add("posteriors", "Single events", captions.POSTERIORS, posteriors.posteriors_figure, focus or data)
-        add("calibration", "Calibration", captions.CALIBRATION, calibration.curves_figure, data, ranks)
+        if data.reco_events is not None:
+            add("posteriors", "Single events", captions.POSTERIORS, posteriors.posteriors_figure, focus or data)
+        meaning = captions.UNCONDITIONAL if data.reco_events is None else captions.CALIBRATION
+        add("calibration", "Calibration", meaning, calibration.curves_figure, data, ranks)
         heading = "Calibration of each observable"
         add("calibration_panels", heading, captions.PANELS, calibration.deviations_figure, data, ranks)
     if data.paired and members:
@@ -114,7 +116,7 @@ def plan(
         heading = f"Correlation of {labels.web(x)} and {labels.web(y)}"
         name = f"correlation_{_file_name(x)}_{_file_name(y)}"
         add(name, heading, captions.CORRELATION, correlations.correlation_figure, data, x, y)
-    if data.paired:
+    if data.paired and data.reco_events is not None:
         add("residuals", "Residuals", captions.RESIDUALS, migration.residuals_figure, data)
         add("migration", "Migration matrices", captions.MIGRATION, migration.migration_figure, data)
     if not data.is_table:

@@ -13,12 +13,12 @@ import pytest
 from tiny_runs import TABLE
 
 import jaxunfold
-from jaxunfold import compare, evaluate, evaluation, simulate, train, unfold
+from jaxunfold import compare, evaluate, evaluation, generate, simulate, train, unfold
 from jaxunfold.data import splits
 from jaxunfold.data.events import read, write
 from jaxunfold.training import dispatch
 
-MAINS = {m.__name__.rpartition(".")[2]: m.main for m in (train, unfold, evaluate, compare, simulate)}
+MAINS = {m.__name__.rpartition(".")[2]: m.main for m in (train, unfold, evaluate, compare, generate, simulate)}
 METRICS = (
     "wasserstein", "triangular", "ks", "calibration_max_deviation", "coverage_68", "coverage_95", "stat_error"
 )  # fmt: skip

@@ -309,3 +309,25 @@ def test_full_disk_keeps_the_old_file(path, monkeypatch):
 def test_unknown_sample():
     with pytest.raises(InputError, match="no embedded sample 'nothing'"):
         ev.sample_path("nothing")
+
+
+def test_events_of_which_nothing_is_measured(tmp_path):
+    truth = np.array([[[5.0, 3.0, 0.0, 4.0]], [[13.0, 0.0, 5.0, 12.0]]], np.float32)
+    path = tmp_path / "truth.h5"
+    weight = np.array([1.0, 2.0], np.float32)
+    ev.write(path, ev.Events(ev.nothing_measured(truth), truth, truth_names=("q",), weight=weight))
+    found = ev.read(path, require_truth=True)
+    assert (found.reco.shape, found.mask.shape, found.reco_names, len(found)) == ((2, 0, 4), (2, 0), (), 2)
+    np.testing.assert_array_equal(found.truth, truth)
+    with h5py.File(path, "a") as file:
+        file["reco/mask"] = np.ones((2, 1), bool)
+    with pytest.raises(InputError, match="missing dataset"):
+        ev.read(path)
+
+
+def test_truth_alone_keeps_what_passes_at_truth_level():
+    truth = np.array([[1.0], [2.0], [3.0]], np.float32)
+    flags = {"pass_truth": np.array([True, False, True]), "pass_reco": np.array([False, True, True])}
+    found = ev.truth_alone(ev.Events(np.zeros((3, 2), np.float32), truth, **flags))
+    np.testing.assert_array_equal(found.truth[:, 0], [1.0, 3.0])
+    assert (found.reco.shape, found.reco_names, found.pass_reco) == ((2, 0), (), None)

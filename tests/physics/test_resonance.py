@@ -16,6 +16,8 @@ pytestmark = pytest.mark.usefixtures("quick_compile")
 ZW = ("e-", "e+", "q1", "q2")
 BOSONS = {"ll": ("e-", "e+"), "jj": ("q1", "q2")}
 TOP = ("b", "q1", "q2", "x")
+SIX = ("b", "q1", "q2", "bbar", "q3", "q4")
+TOP_PAIR = {"t": ("b", "W+"), "W+": ("q1", "q2"), "tbar": ("bbar", "W-"), "W-": ("q3", "q4")}
 TOP_DECAY = {"t": ("b", "W"), "W": ("q1", "q2")}
 
 TREES = {
@@ -27,8 +29,9 @@ TREES = {
     "nested first, a leaf recoils": lambda: build_tree(
         TOP, {"t": ("W", "b"), "W": ("q1", "q2")}, masses={"b": 4.7}, recoil="x"
     ),
+    "top pairs, balanced": lambda: build_tree(SIX, TOP_PAIR, masses={"b": 4.8, "bbar": 4.8}, recoil="tbar"),
 }
-MASS = {"ll": 91.0, "jj": 80.0, "t": 173.0, "W": 80.0}
+MASS = {"ll": 91.0, "jj": 80.0, "t": 173.0, "tbar": 173.0, "W": 80.0, "W+": 80.0, "W-": 80.0}
 
 
 def random_coordinates(tree, n, seed=0):
