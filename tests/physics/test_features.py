@@ -96,7 +96,7 @@ def test_four_momenta_and_table():
 @pytest.mark.parametrize(
     ("kind", "options", "message"),
     [
-        ("images", {}, "features.kind: expected one of four_momenta, kinematics, table, found 'images'"),
+        ("images", {}, "features.kind: expected one of four_momenta, kinematics, none, table, found 'images'"),
         ("kinematics", {"axis": ("mu",)}, "expected reco objects among .* found 'mu'"),
         ("kinematics", {"pairs": {"x": ("e-", "mu")}}, "found 'mu'"),
         ("table", {"axis": ()}, "'table' does not take these options"),
