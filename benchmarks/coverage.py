@@ -29,8 +29,8 @@ from jaxunfold.types import Batch, Reco, Spec
 
 RESULTS = Path(__file__).parent / "results" / "bayesian"
 TOYS = {"crescent": crescent} | {name: ramp.sample for name, ramp in RAMPS.items()}
-BINS, DRAWS, STEPS, BATCH, MEMBERS, POSTERIOR = 12, 20_000, 3000, 256, 5, 30
-FLOW = {"layer": "spline", "blocks": 3, "bins": 6, "bound": 5.0, "hidden": 16, "layers": 1}
+BINS, DRAWS, STEPS, BATCH, MEMBERS, POSTERIOR = 12, 20_000, 3000, 128, 5, 30
+FLOW = {"layer": "spline", "blocks": 2, "bins": 8, "bound": 5.0, "hidden": 16, "layers": 1}
 BASE = {"base": "cinn", "base_model": {"flow": FLOW, "condition": {}, "activation": "silu", "ema": 0.99}}
 MEAN_FIELD = {"members": POSTERIOR, "start_width": 0.02}
 ROWS = {

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 
 from jaxunfold.errors import InputError
 from jaxunfold.physics import resonance
@@ -34,25 +35,45 @@ class Coordinates(NamedTuple):
     matched: Callable | None = None
 
 
-def momenta(labels: Sequence[str], reco_labels: Sequence[str], masses: Mapping[str, float] | None = None, reco=None):
-    """The papers' coordinates: px, py, pz of each on-shell particle, in GeV (thesis Table 2.2, D_p = 3 x 4)."""
+def momenta(
+    labels: Sequence[str],
+    reco_labels: Sequence[str],
+    masses: Mapping[str, float] | None = None,
+    reco=None,
+    recoil: str | None = None,
+):
+    """The papers' coordinates: px, py, pz of each on-shell particle, in GeV (thesis Table 2.2, D_p = 3 x 4).
+
+    recoil: A leaf without px and py of its own, which balance those of all others; thesis section 3.4 has four
+      coordinates of two leptons. None for none.
+    """
+    if recoil is not None and recoil not in labels:
+        raise InputError(f"coordinates.recoil: expected a leaf of {tuple(labels)}, found {recoil!r}")
     shell = jnp.asarray([(masses or {}).get(label, 0.0) for label in labels], jnp.float32)
     take = _reco_index(labels, reco_labels, reco)
+    parts = [(label, c) for label in labels for c in ("px", "py", "pz")]
+    kept = np.array([label != recoil or c == "pz" for label, c in parts])
+    others = np.array([label != recoil for label in labels])
+
+    def free(p):
+        return p[:, 1:].reshape(-1)[kept]
 
     def encode(truth):
-        return truth[:, 1:].reshape(-1), jnp.zeros((), truth.dtype)
+        return free(truth), jnp.zeros((), truth.dtype)
 
     def decode(x):
-        three = x.reshape(-1, 3)
+        three = jnp.zeros(len(parts), x.dtype).at[np.flatnonzero(kept)].set(x).reshape(-1, 3)
+        if recoil is not None:
+            balance = -jnp.sum(three[others, :2], axis=0)
+            three = three.at[list(labels).index(recoil), :2].set(balance)
         energy = jnp.sqrt(jnp.sum(three**2, axis=-1) + shell**2)
         return jnp.concatenate([energy[:, None], three], axis=-1)
 
-    def measure(p):
-        return take(p)[:, 1:].reshape(-1)
-
-    names = tuple(f"{c}_{label}" for label in labels for c in ("px", "py", "pz"))
+    names = tuple(f"{c}_{label}" for (label, c), keep in zip(parts, kept, strict=True) if keep)
     words = "the three-momenta of all truth particles, GeV^-3 each"
-    return Coordinates(names, (False,) * len(names), encode, decode, measure, words, take)
+    if recoil is not None:
+        words += f", without px and py of {recoil}, which momentum conservation fixes"
+    return Coordinates(names, (False,) * len(names), encode, decode, lambda p: free(take(p)), words, take)
 
 
 def along_tree(

@@ -112,12 +112,13 @@ def draw_spectrum(upper, lower, data: Compared, name: str, log: bool = False, pe
     lower.stairs(1 + relative, edges, baseline=1 - relative, fill=True, color=style.TRUTH_FILL, zorder=0)
     lower.axhline(1, color=style.TRUTH, lw=0.8)
     top = max(truth.values.max(), *(v.values.max() for _, v, _, _ in levels))
-    if log:
-        positive = truth.values[truth.values > 0]
+    positive = truth.values[truth.values > 0]
+    if log and len(positive):
         upper.set_yscale("log")
         upper.set_ylim(0.4 * positive.min(), 6 * top)
     else:
-        upper.set_ylim(0, 1.28 * top)
+        # an observable that is the same in all events has no density
+        upper.set_ylim(0, 1.28 * top or 1)
     unit = data.units.get(name, "")
     upper.set_ylabel("density [1/" + unit + "]" if unit else "density")
     lower.set_ylabel("ratio to truth", fontsize=9.5)

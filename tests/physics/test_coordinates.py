@@ -22,6 +22,22 @@ def test_momenta_are_the_papers(zw_events):
     np.testing.assert_array_equal(c.measure(jnp.asarray(zw_events.reco[0])), zw_events.reco[0, :, 1:].ravel())
 
 
+def test_momenta_that_balance(zw_events):
+    """Ten numbers for four particles; what comes back has no transverse momentum, and once more is the same."""
+    c = build_coordinates("momenta", zw_events.truth_names, zw_events.reco_names, recoil="q2")
+    assert len(c.names) == 10
+    assert c.names[-1] == "pz_q2"
+    x, log_det = c.encode(jnp.asarray(zw_events.truth[0]))
+    assert log_det == 0
+    back = np.asarray(c.decode(x))
+    np.testing.assert_allclose(back[:, 1:3].sum(0), 0, atol=1e-4)
+    balanced = build_coordinates("momenta", zw_events.truth_names, zw_events.reco_names)
+    again = c.decode(c.encode(jnp.asarray(back))[0])
+    np.testing.assert_allclose(again, balanced.decode(balanced.encode(jnp.asarray(back))[0]), rtol=1e-5, atol=1e-4)
+    with pytest.raises(InputError, match=r"expected a leaf of .* found 'W'"):
+        build_coordinates("momenta", zw_events.truth_names, zw_events.reco_names, recoil="W")
+
+
 def test_momenta_with_masses():
     c = build_coordinates("momenta", ("t",), ("t",), masses={"t": 12.0})
     np.testing.assert_allclose(c.decode(jnp.asarray([3.0, 4.0, 0.0])), [[13.0, 3.0, 4.0, 0.0]], rtol=1e-6)
