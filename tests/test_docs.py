@@ -20,6 +20,9 @@ def test_site_builds_strictly(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "Which method for me" in (tmp_path / "methods" / "index.html").read_text()
     assert "Loftsgaarden" in (tmp_path / "reference" / "index.html").read_text()
+    book = tmp_path / "notebooks" / "5_new_physics"
+    assert "m<sub>ZW</sub>" in (book / "index.html").read_text()
+    assert book.with_name("5_new_physics_0.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("page", [ROOT / "README.md", *PAGES], ids=lambda path: path.name)
