@@ -7,6 +7,7 @@ from pathlib import Path
 from mkdocs.structure.files import File
 
 sys.path.insert(0, str(Path(__file__).parent))
+from measured import fill
 from notebook_pages import page_of
 
 ROOT = Path(__file__).parents[1]
@@ -27,8 +28,10 @@ def on_files(files, config):
 
 
 def on_page_markdown(markdown, page, config, files):
-    """Links to benchmarks/ and notebooks/ stand as in the repository, one folder further up than in the site."""
+    """Tables of benchmarks/ stand where a page asks for them; links to benchmarks/ and notebooks/ stand as in the
+    repository, one folder further up than in the site.
+    """
     if page.file.generated_by is not None:
         return markdown
     markdown = re.sub(r"\.\./notebooks/(\w+)\.ipynb", r"notebooks/\1.md", markdown)
-    return markdown.replace("../benchmarks/", "benchmarks/")
+    return fill(markdown).replace("../benchmarks/", "benchmarks/")

@@ -21,6 +21,8 @@ from jaxunfold.data.writer import EventWriter
 from jaxunfold.errors import InputError
 from jaxunfold.run import Run
 
+EXAMPLE = "--workdir runs/generate_ttbar --events 100000 --out generated.h5"
+
 
 def events_of(run: Run, truth: np.ndarray) -> Events:
     """Generated events [n, ...] as an event file holds them."""
@@ -73,7 +75,7 @@ def generate(run: Run, num_events: int, seed: int, out: str) -> dict[str, float]
 
 def main(argv=None) -> int:
     """Entry point; returns the exit status."""
-    parser = cli.parser("generate", "Generate new events.", workdir=True, out=True, seed=False)
+    parser = cli.parser("generate", "Generate new events.", EXAMPLE, workdir=True, out=True, seed=False)
     parser.add_argument("--events", type=int, required=True, metavar="N", help="number of events")
 
     def body(args):

@@ -4,6 +4,7 @@ import errno
 import importlib
 import os
 import shlex
+from pathlib import Path
 
 import pytest
 
@@ -50,7 +51,8 @@ def test_help(capsys):
 
 
 @pytest.mark.parametrize(
-    "name", ["train", "unfold", "evaluate", "compare", "tune", "histogram", "export", "convert", "simulate"]
+    "name", sorted(p.stem for p in Path(cli.__file__).parent.glob("*.py") if "
+def main(" in p.read_text())
 )
 def test_help_of_every_command_shows_an_example_that_it_takes(name, capsys, monkeypatch):
     command = importlib.import_module(f"jaxunfold.{name}")
