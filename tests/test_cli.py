@@ -51,7 +51,7 @@ def test_help(capsys):
 
 
 @pytest.mark.parametrize(
-    "name", sorted(p.stem for p in Path(cli.__file__).parent.glob("*.py") if "def main(argv" in p.read_text())
+    "name", sorted(p.stem for p in Path(cli.__file__).parent.glob("*.py") if "__main__" in p.read_text())
 )
 def test_help_of_every_command_shows_an_example_that_it_takes(name, capsys, monkeypatch):
     command = importlib.import_module(f"jaxunfold.{name}")
