@@ -1,4 +1,4 @@
-"""Phase-space integrals with known values: a flow trained on its own points, beside VEGAS (pip install vegas).
+"""Phase-space integrals with known values: a flow trained on its own points, beside VEGAS (pip install 'jaxunfold[integration]').
 
     python benchmarks/integration.py --out runs/integration
     python benchmarks/integration.py --out runs/integration --losses kl --seed 1

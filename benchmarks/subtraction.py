@@ -32,7 +32,7 @@ FRACTION = SIGMA_S / SIGMA_B
 EVENTS, DRAWN, BINS = 50_000, 1_000_000, 20
 EDGES = np.linspace(LOW, HIGH, BINS + 1)
 GRID = np.geomspace(LOW, HIGH, 20001)
-NET = {"hidden": 64, "layers": 3}
+NET = {"hidden": 32, "layers": 2}
 
 
 def base_cdf(x):
@@ -55,12 +55,12 @@ def decode(z):
     return np.interp(norm.cdf(z), base_cdf(GRID), GRID)
 
 
-def with_gan(base, subtracted, seed, num_steps=4000, batch=1024):
+def with_gan(base, subtracted, seed, num_steps=3000, batch=1024):
     """Events of the difference from the two-class GAN, [DRAWN]."""
     data = subtraction.labelled(encode(base)[:, None], encode(subtracted)[:, None])
     players = subtraction.players(1, FRACTION, NET, NET)
     optimizer = optax.adam(optax.cosine_decay_schedule(1e-3, num_steps, 0.05), b1=0.5)
-    init, step = duel(players, optimizer, penalty={"kind": "wrong_side", "weight": 0.01}, ema=0.999)
+    init, step = duel(players, optimizer, penalty={"kind": "wrong_side", "weight": 1.0}, ema=0.999)
     key = jax.random.key(seed)
     state, _ = steps.run(step, init(key, data), steps.rows_of(data, batch), jax.random.fold_in(key, 1), num_steps)
     found = jax.jit(lambda params, key: subtraction.difference(players, params, key, DRAWN))
@@ -103,7 +103,7 @@ def figure(found, path):
         left.axhline(FLAT, color=style.TRUTH, lw=0.7)
         middle = 0.5 * (EDGES[1:] + EDGES[:-1])
         for name, colour in (("GAN", style.UNFOLDED), ("flow", style.SERIES[2])):
-            left.stairs(FLAT * found[name][0], EDGES, baseline=None, color=colour, label=f"{name}, one seed", lw=1.3)
+            left.stairs(FLAT * np.array(found[name][0]), EDGES, baseline=None, color=colour, label=f"{name}, one seed", lw=1.3)
         left.set(yscale="log", ylim=(3e-3, 2), xlabel="x", ylabel="d$\\sigma$ / dx")
         left.legend()
         for name, colour in (("histograms", style.TRUTH), ("GAN", style.UNFOLDED), ("flow", style.SERIES[2])):
