@@ -1,5 +1,6 @@
-"""Phase-space integrals with known values: a flow trained on its own points, beside VEGAS (pip install 'jaxunfold[integration]').
+"""Phase-space integrals with known values: a flow trained on its own points, beside VEGAS.
 
+    pip install 'jaxunfold[integration]'
     python benchmarks/integration.py --out runs/integration
     python benchmarks/integration.py --out runs/integration --losses kl --seed 1
 

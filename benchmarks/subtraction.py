@@ -103,7 +103,9 @@ def figure(found, path):
         left.axhline(FLAT, color=style.TRUTH, lw=0.7)
         middle = 0.5 * (EDGES[1:] + EDGES[:-1])
         for name, colour in (("GAN", style.UNFOLDED), ("flow", style.SERIES[2])):
-            left.stairs(FLAT * np.array(found[name][0]), EDGES, baseline=None, color=colour, label=f"{name}, one seed", lw=1.3)
+            left.stairs(
+                FLAT * np.array(found[name][0]), EDGES, baseline=None, color=colour, label=f"{name}, one seed", lw=1.3
+            )
         left.set(yscale="log", ylim=(3e-3, 2), xlabel="x", ylabel="d$\\sigma$ / dx")
         left.legend()
         for name, colour in (("histograms", style.TRUTH), ("GAN", style.UNFOLDED), ("flow", style.SERIES[2])):

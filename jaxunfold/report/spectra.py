@@ -90,7 +90,8 @@ def draw_spectrum(upper, lower, data: Compared, name: str, log: bool = False, pe
     unfolded = spectrum(data.draws[name], data.draw_weight, edges)
     upper.stairs(truth.values, edges, fill=True, color=style.TRUTH_FILL)
     mplhep.histplot(truth.values, edges, ax=upper, color=style.TRUTH, label="truth", yerr=False, lw=1.2)
-    levels = [("unfolded", unfolded, style.UNFOLDED, "-")]
+    word = "generated" if data.reco_events is None else "unfolded"
+    levels = [(word, unfolded, style.UNFOLDED, "-")]
     if name in data.reco:
         reco = spectrum(data.reco[name], data.weight, edges)
         levels.insert(0, ("reco", reco, style.RECO, "--"))
@@ -99,7 +100,7 @@ def draw_spectrum(upper, lower, data: Compared, name: str, log: bool = False, pe
         safe = np.where(truth.values > 0, truth.values, np.nan)
         ratio, error = values.values / safe, values.error / safe
         lower.stairs(ratio, edges, baseline=None, color=colour, ls=line, lw=1.3)
-        if label == "unfolded":
+        if label == word:
             for axes, low, high in (
                 (upper, values.values - values.error, values.values + values.error),
                 (lower, ratio - error, ratio + error),
