@@ -6,7 +6,7 @@ Noise in, the three-momenta of six partons on their given mass shells out (18 co
 of resonances or of momentum conservation but the critic and the masses' MMD, Breit-Wigner kernels of about the decay
 widths and wider ones (Eq. (16)).
 
-Three CPU minutes of training, where the paper's took 26 hours of a larger network. Expect, from one seed: KS distances of
+Three CPU minutes of training; the paper's took 26 hours. Expect, from one seed: KS distances of
 the spectra of single particles of 0.03 to 0.06, but no narrow peaks: the W's width is 16 times the truth's, the
 classifier's AUC 0.999 (benchmarks/generation.md).
 """
