@@ -61,7 +61,7 @@ def table() -> str:
             sides = [[r["marginal"]["x"][key] for r in runs] for key in ("own", "same", "covered")]
             rows.append([
                 ramp.replace("_", " "), path.stem.removeprefix(f"ramp-{ramp}-"),
-                cell([r["dip"] for r in runs], "{:.2f}"), cell([r["spread"]["0.5"] for r in runs], "{:.3f}"),
+                cell([r["dip"] for r in runs], "{:.2f}"), cell([r["spread"].get("0.5") for r in runs], "{:.3f}"),
                 cell([r["relative"] for r in runs], "{:.1%}"), cell([r["covered"] for r in runs], "{:.0%}"), widths,
                 cell([r["fit_residual"] for r in runs], "{:.0%}"),
                 *(cell(side, form) for side, form in zip(sides, ("{:.3f}", "{:.3f}", "{:.0%}"), strict=True)),

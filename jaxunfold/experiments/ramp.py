@@ -85,8 +85,7 @@ def experiment(run: Run, events: Events, folder: Path, num_draws: int, seed: int
         "density": name,
         "minima": minima,
         "dip": min(minima, key=lambda u: np.interp(u, lines.u, spread), default=None),
-        "spread": {f"{u:.3g}": float(np.interp(u, lines.u, spread)) for u in lines.u[:: POINTS // 6]}
-        | {"0.5": float(np.interp(0.5, lines.u, spread))},
+        "spread": {f"{u:.3g}": float(np.interp(u, lines.u, spread)) for u in lines.u[:: POINTS // 6]},
         "relative": float((lines.spread / lines.density).mean(0).min()),
         "covered": float(within.mean()),
         "widths": fit.widths,
