@@ -3,7 +3,10 @@
 python -m jaxunfold.train --config configs/neural_ode.py
 
 Four midpoint steps and one probe of the trace in training. 8,400 training events and 100,000 draws a second on one
-CPU core: about four minutes of training. Its quality has not been measured yet.
+CPU core: about four minutes of training.
+
+Not to be used as it stands: its likelihood runs away on these events, with the regularisation too
+(benchmarks/quality.md). It is here as the papers' form of what ``flow_matching.py`` trains without a solver.
 """
 
 from pathlib import Path
