@@ -9,7 +9,6 @@ import pytest
 from jaxunfold.errors import InputError
 from jaxunfold.training import steps
 from jaxunfold.training.descent import descent
-from jaxunfold.training.duel import duel
 from jaxunfold.unbinned import subtraction
 
 pytestmark = pytest.mark.usefixtures("quick_compile")
@@ -62,10 +61,11 @@ def test_binned_difference_and_its_error():
 def test_the_generator_mixes_its_classes_by_the_fraction():
     """The share of class S among 4000 events of the base: 0.3 to four standard errors."""
     found = subtraction.players(1, 0.3, NET, NET, noise=3)
-    params, _ = found.init(jax.random.key(0))
+    params, _ = jax.jit(found.init)(jax.random.key(0))
     r = jnp.zeros((4000, 3)).at[:, 0].set(jax.random.normal(jax.random.key(1), (4000,)))
     base, other = (subtraction.Reco(jnp.full((4000, 1), label)) for label in (0.0, 1.0))
-    mixed, pure = (jax.vmap(found.generate, (None, 0, 0))(params, r, reco)[:, 0] for reco in (base, other))
+    generate = jax.jit(jax.vmap(found.generate, (None, 0, 0)))
+    mixed, pure = (generate(params, r, reco)[:, 0] for reco in (base, other))
     share = jnp.mean(jnp.abs(mixed - pure[0]) < 1e-6)
     assert abs(share - 0.3) < 4 * np.sqrt(0.3 * 0.7 / 4000)
     assert jnp.ptp(pure) < 1e-6
@@ -74,13 +74,14 @@ def test_the_generator_mixes_its_classes_by_the_fraction():
     assert np.isfinite(left).all()
 
 
-def test_a_step_of_the_duel():
+def test_the_critic_tells_its_samples_apart_and_each_has_half_of_the_weight():
     found = subtraction.players(1, 0.5, NET, NET, noise=3)
     data = subtraction.labelled(*samples(64))
-    init, step = duel(found, optax.adam(1e-3), penalty={"kind": "wrong_side", "weight": 0.1})
-    _, metrics = jax.jit(step)(init(jax.random.key(0), data), data, jax.random.key(1))
-    assert np.isfinite(metrics["loss"])
     np.testing.assert_allclose(data.weight.sum(), 128)
+    np.testing.assert_allclose(data.weight[data.reco.features[:, 0] == subtraction.SUBTRACTED].sum(), 64)
+    _, critic = jax.jit(found.init)(jax.random.key(0))
+    base, subtracted = (found.judge(critic, data.truth[0], subtraction.Reco(data.reco.features[i])) for i in (0, -1))
+    assert base != subtracted
 
 
 def test_a_difference_of_nothing_is_refused():
