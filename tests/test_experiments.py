@@ -56,6 +56,7 @@ class Truthful(Run):
     """A run without a network whose draws are the truth."""
 
     resonances = RESONANCES
+    unconditional = False
 
     def __init__(self, problem: Problem, **config):
         settings = {"problem": problem, "config": ConfigDict({"method": "truthful", **config})}
@@ -111,7 +112,7 @@ def test_embedded_signal_has_its_mass():
 
 
 def test_unknown_experiment_and_too_few_events():
-    with pytest.raises(InputError, match="expected one of cuts, wprime, found 'zprime'"):
+    with pytest.raises(InputError, match="expected one of cuts, wprime, ramp, found 'zprime'"):
         experiments.check_name("zprime")
     experiments.check_name("")
     few = make_zw_events(2)

@@ -4,11 +4,25 @@ import fcntl
 import os
 from pathlib import Path
 
+import jax
 import pytest
 from tiny_runs import MOMENTA, TABLE
 
 from jaxunfold import train
 from jaxunfold.data.events import write
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled_quickly(quick_compile):
+    """Most of what commands do in tests is to compile."""
+
+
+@pytest.fixture
+def optimised(compiled_quickly):
+    """For a test that computes more than it compiles."""
+    jax.config.update("jax_disable_most_optimizations", False)
+    yield
+    jax.config.update("jax_disable_most_optimizations", True)
 
 
 @pytest.fixture(scope="session")

@@ -76,7 +76,7 @@ def test_train_leaves_what_a_run_is_made_of(table_run):
     assert metrics["masses"] == {}
 
 
-def test_evaluate_momenta(momenta_run, zw_events, tmp_path, no_figures):
+def test_evaluate_momenta(momenta_run, zw_events, tmp_path, no_figures, optimised):
     write(tmp_path / "new.h5", zw_events[:100])
     argv = ["--workdir", momenta_run, "--data", str(tmp_path / "new.h5"), "--draws", "4"]
     assert evaluate.main([*argv, "--out", str(tmp_path / "out")]) == 0

@@ -53,7 +53,7 @@ def test_experiment_of_a_run(momenta_file, tmp_path, experiments_alone, capsys):
     assert "experiment" not in json.loads((tmp_path / "run/config.json").read_text())
     capsys.readouterr()
     assert train.main([*argv, *SMALL, "--config.experiment=zprime"]) == 2
-    assert "experiment: expected one of cuts, wprime, found 'zprime'" in capsys.readouterr().err
+    assert "experiment: expected one of cuts, wprime, ramp, found 'zprime'" in capsys.readouterr().err
     argv = ["--workdir", str(tmp_path / "run"), "--data", str(momenta_file), "--out", str(tmp_path / "out")]
     assert evaluate.main([*argv, "--draws", "3", "--experiment", "wprime"]) == 0
     assert (tmp_path / "out/wprime/index.html").exists()
