@@ -148,9 +148,16 @@ def table() -> str:
     return text + "\n\n" + markdown(names, rows)
 
 
+LOOK = {
+    "mean_field": {"color": style.SERIES[1], "linestyle": "-"},
+    "ensemble": {"color": style.SERIES[2], "linestyle": "--"},
+    "bootstrap": {"color": style.SERIES[0], "linestyle": "-."},
+}
+
+
 def figure(path: str) -> None:
     """Pulls of all bins over all sets beside a standard normal, one panel a toy."""
-    there = {toy: [r for r in ("mean_field", "ensemble", "bootstrap") if (RESULTS / f"{toy}-{r}.json").exists()]
+    there = {toy: [r for r in LOOK if (RESULTS / f"{toy}-{r}.json").exists()]
              for toy in TOYS}  # fmt: skip
     there = {toy: rows for toy, rows in there.items() if rows}
     with style.context():
@@ -158,15 +165,15 @@ def figure(path: str) -> None:
         at = np.linspace(-5, 5, 41)
         for ax, (toy, rows) in zip(axes[0], there.items(), strict=True):
             ax.plot(at, np.exp(-(at**2) / 2) / np.sqrt(2 * np.pi), "k", label="standard normal")
-            for row, line in zip(rows, ("-", "--", "-."), strict=False):
+            for row in rows:
                 spectra = np.asarray(json.loads((RESULTS / f"{toy}-{row}.json").read_text())["spectra"])
                 ax.hist(
                     np.clip(pulls(*bands(spectra), 1 / BINS).ravel(), -5, 5), at, density=True, histtype="step",
-                    linestyle=line, label=row.replace("_", " "),
+                    label=row.replace("_", " "), **LOOK[row],
                 )  # fmt: skip
             ax.set(xlabel="(center - truth) / spread", title=toy)
         axes[0, 0].set_ylabel("density of bins")
-        axes[0, -1].legend()
+        axes[0, 0].legend(fontsize=8.5)
         fig.savefig(path)
 
 
