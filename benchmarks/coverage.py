@@ -22,10 +22,11 @@ from seeds import markdown
 
 from jaxunfold.data.ramps import RAMPS, crescent
 from jaxunfold.methods import METHODS
-from jaxunfold.metrics.bands import conformal_factor, coverage, factor, pulls, two_way
+from jaxunfold.metrics.bands import conformal_factor, coverage, factor, two_way
 from jaxunfold.report import style
 from jaxunfold.training.optimizer import make_optimizer
-from jaxunfold.types import Batch, Reco, Spec
+from jaxunfold.training.steps import unconditional
+from jaxunfold.types import Reco, Spec
 
 RESULTS = Path(__file__).parent / "results" / "bayesian"
 TOYS = {"crescent": crescent} | {name: ramp.sample for name, ramp in RAMPS.items()}
@@ -63,15 +64,12 @@ def experiment(toy: str, row: str, sets: int, events: int) -> dict:
     reference, edges = TOYS[toy](np.random.default_rng(7), 100_000), edges_of(toy)
     mean, width = reference.mean(0), reference.std(0)
 
-    def batch_of(x):
-        return Batch(x, Reco(jnp.zeros((len(x), 0))), jnp.ones(len(x)))
-
     def spectra_of(x, start, key):
         def body(state, key):
             rows = jax.random.randint(key, (BATCH,), 0, events)
-            return method.step(state, batch_of(x[rows]), key)[0], None
+            return method.step(state, unconditional(x[rows]), key)[0], None
 
-        state = method.init(start, batch_of(x[:BATCH]))
+        state = method.init(start, unconditional(x[:BATCH]))
         state, _ = jax.lax.scan(body, state, jax.random.split(jax.random.fold_in(start, 1), STEPS))
         drawn = method.unfold(key, state, Reco(jnp.zeros((1, 0))), DRAWS * method.members)
         values = drawn.samples[0].reshape(DRAWS, method.members, 2) * width + mean
@@ -108,7 +106,7 @@ def row_of(toy: str, row: str) -> list[str]:
     result = json.loads((RESULTS / f"{toy}-{row}.json").read_text())
     spectra = np.asarray(result["spectra"])
     center, spread = bands(spectra)
-    pull = pulls(center, spread, 1 / BINS)
+    pull = (center - 1 / BINS) / spread
     few = spectra.shape[1] if spectra.shape[1] < 10 else None
     rms = np.sqrt(np.mean((center - 1 / BINS) ** 2))
     bias = np.sqrt(np.mean((center.mean(0) - 1 / BINS) ** 2))
@@ -167,8 +165,9 @@ def figure(path: str) -> None:
             ax.plot(at, np.exp(-(at**2) / 2) / np.sqrt(2 * np.pi), "k", label="standard normal")
             for row in rows:
                 spectra = np.asarray(json.loads((RESULTS / f"{toy}-{row}.json").read_text())["spectra"])
+                center, spread = bands(spectra)
                 ax.hist(
-                    np.clip(pulls(*bands(spectra), 1 / BINS).ravel(), -5, 5), at, density=True, histtype="step",
+                    np.clip(((center - 1 / BINS) / spread).ravel(), -5, 5), at, density=True, histtype="step",
                     label=row.replace("_", " "), **LOOK[row],
                 )  # fmt: skip
             ax.set(xlabel="(center - truth) / spread", title=toy)

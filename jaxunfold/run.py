@@ -60,7 +60,10 @@ class Run:
 
     @property
     def unconditional(self) -> bool:
-        """Whether nothing is shown of the measured event, so that the run generates events and unfolds none."""
+        """Whether nothing is shown of the measured event, so that the run generates events and unfolds none.
+
+        By features of kind "none", which ignore what a file holds, or for a table that has no measured column.
+        """
         return not preprocess.feature_names(self.pipeline)
 
     def events(self, reco: Any, truth: Any = None) -> Events:

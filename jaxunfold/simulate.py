@@ -76,10 +76,7 @@ def _ramp(values: dict, args: argparse.Namespace) -> None:
         if value < low:
             raise InputError(f"--{flag}: expected {low} or more, found {value}")
     cli.check_writable_dir(out.parent)
-    points = ramps.RAMPS[name].sample(np.random.default_rng(args.seed), args.events)
-    nothing = np.zeros((args.events, 0), np.float32)
-    about = {"process": "ramp", "density": name, "seed": args.seed}
-    event_files.write(out, event_files.Events(nothing, points, truth_names=("x", "y"), attrs=about))
+    event_files.write(out, ramps.simulate(name, args.events, args.seed))
     cli.summary(f"simulated {out}", {"density": name, "points": f"{args.events:,}"})
 
 

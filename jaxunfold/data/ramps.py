@@ -11,6 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from jaxunfold.data.events import Events, nothing_measured
+
 
 class Ramp(NamedTuple):
     """A density p(u, v) of the plane that depends on u alone along lines of constant v.
@@ -74,6 +76,13 @@ RAMPS = {
         _on_half_ring, _half_ring, {"mu": 4.0, "w": 1.0}, (1.5, 6.5), lambda r, v: _polar(r, jnp.pi * v), "r"
     ),
 }
+
+
+def simulate(name: str, num_events: int, seed: int) -> Events:
+    """Points of a ramp as a table of which nothing is measured."""
+    points = RAMPS[name].sample(np.random.default_rng(seed), num_events)
+    about = {"process": "ramp", "density": name, "seed": seed}
+    return Events(nothing_measured(points), points, truth_names=("x", "y"), attrs=about)
 
 
 def crescent(rng: np.random.Generator, n: int) -> Float[np.ndarray, "n 2"]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxunfold import cli
-from jaxunfold.data.events import Events
+from jaxunfold.data.events import Events, nothing_measured
 from jaxunfold.data.ramps import RAMPS, Ramp
 from jaxunfold.errors import InputError
 from jaxunfold.evaluation import suited, unfold_with_progress
@@ -31,7 +31,7 @@ def along_lines(run: Run, ramp: Ramp) -> figures.Lines:
     """Density and sigma_pred on a grid of points across the ramp and lines along which it is flat."""
     u = np.linspace(*ramp.range, POINTS)
     points = np.concatenate([np.asarray(ramp.points(u, np.full(len(u), v))) for v in FLAT])
-    density = np.exp(run.member_log_prob(points, _nothing(len(points))).astype(np.float64))
+    density = np.exp(run.member_log_prob(points, nothing_measured(points)).astype(np.float64))
     shape = (len(FLAT), len(u))
     truth = np.asarray(ramp.density(u, *ramp.parameters.values()))
     return figures.Lines(u, truth, density.mean(0).reshape(shape), density.std(0, ddof=1).reshape(shape))
@@ -45,7 +45,7 @@ def marginals(run: Run, ramp: Ramp, draws: np.ndarray, member: np.ndarray) -> di
     """
     rng = np.random.default_rng(0)
     shared = draws[rng.permutation(len(draws))[:SHARED]]
-    log_p = run.member_log_prob(shared, _nothing(len(shared))).astype(np.float64)
+    log_p = run.member_log_prob(shared, nothing_measured(shared)).astype(np.float64)
     log_mean = np.logaddexp.reduce(log_p, axis=0) - np.log(len(log_p))
     weight = np.exp(log_p - log_mean)
     true = ramp.sample(rng, 1_000_000)
@@ -125,7 +125,3 @@ MARGINALS = style.Plot(
     "Spread of the networks in bins: from points of each network's own, which fluctuate, and from the same points "
     "for all, weighted by each network's density.",
 )
-
-
-def _nothing(n: int) -> np.ndarray:
-    return np.zeros((n, 0), np.float32)

@@ -27,13 +27,12 @@ def factor(level: float, members: int | None = None) -> float:
     return float(norm.ppf(tail) if members is None else t.ppf(tail, members - 1))
 
 
-def pulls(center, spread, truth) -> Float[np.ndarray, "sets bins"]:
-    """(center - truth) / spread of every bin. Args: center, spread: [sets, bins]. truth: [bins]."""
-    return (np.asarray(center) - np.asarray(truth)) / np.asarray(spread)
-
-
 def coverage(pull: Float[np.ndarray, "sets bins"], level: float, members: int | None = None) -> Coverage:
-    """How often the truth lies in the band, with the error of the mean over sets."""
+    """How often the truth lies in the band, with the error of the mean over sets.
+
+    Args:
+      pull: (center - truth) / spread. members: As of ``factor``.
+    """
     inside = np.mean(np.abs(pull) < factor(level, members), axis=1)
     return Coverage(float(inside.mean()), float(inside.std(ddof=1) / np.sqrt(len(inside))))
 
