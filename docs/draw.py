@@ -9,6 +9,8 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
+from jaxunfold.report import style
+
 ROOT = Path(__file__).parents[1]
 OUT = ROOT / "docs" / "figures"
 
@@ -37,6 +39,8 @@ def omnifold() -> None:
         ax.axhline((0.0, 1.0)[i], color="0.7", lw=1, zorder=0)
         ax.set(xlabel="iteration", ylabel=label, xticks=numbers)
     axes[0].legend()
+    for ax in axes:
+        ax.margins(0.1)
     save(figure, "omnifold.png")
 
 
@@ -57,6 +61,8 @@ def ibu() -> None:
         axes[1].axhline(level / 100, color="0.7", lw=1)
     axes[1].set(xlabel="iterations", ylabel="covered", ylim=(0, 1))
     axes[1].legend()
+    for ax in axes:
+        ax.margins(x=0.05)
     save(figure, "ibu.png")
 
 
@@ -74,6 +80,7 @@ def iterated() -> None:
 
 
 if __name__ == "__main__":
-    omnifold()
-    ibu()
-    iterated()
+    with style.context():
+        omnifold()
+        ibu()
+        iterated()

@@ -10,9 +10,11 @@ SIGNS = {"-": "−", "+": "+"}
 
 
 def particle(name: str) -> tuple[str, str]:
-    """TeX and HTML of a leaf or a resonance: "e-" is e^-, "q1" is q_1, "ll" is two ells."""
+    """TeX and HTML of a leaf or a resonance: "e-" is e^-, "q1" is q_1, "ll" is two ells, "tbar" has its bar."""
     if re.fullmatch("l+", name):
         return r"\ell" * len(name), "ℓ" * len(name)
+    if re.fullmatch("[a-z]bar", name):
+        return rf"\bar{{{name[0]}}}", f"{name[0]}\u0304"
     stem, number, sign = re.fullmatch(r"(.*?)(\d*)([+-]?)", name).groups()
     tex, web = GREEK.get(stem, (stem if len(stem) < 3 else rf"\mathrm{{{stem}}}", html.escape(stem)))
     if number:

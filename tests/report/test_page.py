@@ -126,6 +126,7 @@ def test_subsample_keeps_the_weight_of_events(events, monkeypatch):
         ("eta_e-", "", r"$\eta_{e^{-}}$"),
         ("m_ll", "GeV", r"$m_{\ell\ell}$ [GeV]"),
         ("pt_mu+", "", r"$p_{T,\mu^{+}}$"),
+        ("m_tbar", "GeV", r"$m_{\bar{t}}$ [GeV]"),
         ("cost $", "", r"cost \$"),
         ("width_x", "cm", "width_x [cm]"),
     ],
