@@ -36,7 +36,13 @@ def once(tmp_path_factory):
         with open(root / f"{name}.lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not (root / f"{name}.made").exists():
-                make(str(root / name))
+                # a fixture of the session comes before one of the module: compile as the tests will
+                before = jax.config.read("jax_disable_most_optimizations")
+                jax.config.update("jax_disable_most_optimizations", True)
+                try:
+                    make(str(root / name))
+                finally:
+                    jax.config.update("jax_disable_most_optimizations", before)
                 (root / f"{name}.made").touch()
         return str(root / name)
 
