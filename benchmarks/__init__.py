@@ -1,0 +1,1 @@
+"""Benchmarks: scripts, and the comparisons with other libraries, run as ``python -m benchmarks.NAME``."""

@@ -1,0 +1,93 @@
+"""jaxunfold as its commands run it: many training steps to a dispatch, ``run.log_prob`` and ``run.unfold``.
+
+So its times contain the scaling of truth and features and the copies to and from numpy, which the peers' do not.
+"""
+
+import tempfile
+from pathlib import Path
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+from benchmarks.peers import Peer
+from benchmarks.peers.architecture import Architecture
+from benchmarks.peers.jax_flow import gemm
+from jaxunfold import config as configs
+from jaxunfold import saved, train
+from jaxunfold.data.events import Events, write
+from jaxunfold.networks import count
+from jaxunfold.run import Run
+from jaxunfold.training import dispatch, feed
+
+ROOT = Path(__file__).parents[2]
+ROWS = 16384
+
+
+def run_of(a: Architecture, seed: int) -> tuple[Run, object]:
+    """A run at random weights on a table of normal columns, and its training source."""
+    rng = np.random.default_rng(seed)
+    truth, reco = (rng.normal(size=(ROWS, size)).astype(np.float32) for size in (a.dim, a.features))
+    names = {"truth_names": [f"x{i}" for i in range(a.dim)], "reco_names": [f"r{i}" for i in range(a.features)]}
+    flow = {"layer": "affine", "blocks": a.blocks, "hidden": a.hidden, "layers": a.layers}
+    flow |= {"layer": "spline", "bins": a.bins, "bound": a.bound} if a.bins else {"clamp": 2.0}
+    condition = {"kind": "dense", "layers": a.cond_layers, "units": a.cond_units, "output": a.cond_size}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "normal.h5"
+        write(path, Events(reco, truth, **{key: tuple(value) for key, value in names.items()}))
+        config = configs.load(str(ROOT / "configs" / "table.py"), [])
+        with config.unlocked():
+            config.data.update({"path": str(path), "valid": 16, "test": 16})
+            config.preprocess.scaling = "standard"
+            config.model.flow, config.model.condition, config.model.ema = ConfigDict(flow), ConfigDict(condition), 0.0
+            config.optimizer = ConfigDict({"kind": "adam", "learning_rate": 1e-4, "schedule": "constant"})
+        run, source, _, _ = train.prepare(config, str(path))
+    return run, source
+
+
+def build(a: Architecture, seed: int, compiled: bool) -> Peer:
+    """The flow, at random weights."""
+    run, source = run_of(a, seed)
+    source, mesh = feed.as_source(source), dispatch.make_mesh(jax.local_devices())
+    key = jax.random.key(seed)
+    fresh = jax.jit(run.method.init)(key, feed.head(source, 64))
+    ready = Run(**{**vars(run), "state": fresh})
+    rng = np.random.default_rng(seed + 1)
+
+    def columns(n, size):
+        return rng.normal(size=(n, size)).astype(np.float32)
+
+    def training(batch, steps):
+        plan = dispatch.Plan(batch, ROWS // batch // steps * steps, steps)
+        data = feed.whole(source, mesh), jax.device_put(source.epoch_order(0, 0), dispatch.replicated(mesh))
+        program = dispatch.make_dispatch(run.method.step, plan, mesh, True)
+        state = [jax.device_put(dispatch.copy(fresh), dispatch.replicated(mesh))]
+
+        def task():
+            state[0], metrics, _ = program(state[0], data, 0, 0, key)
+            return float(metrics["loss"][-1])
+
+        return task
+
+    def of_density(n, chunk):
+        truth, reco = columns(n, a.dim), columns(n, a.features)
+        return lambda: float(np.mean(ready.log_prob(truth, reco)))
+
+    def of_draws(n, draws, chunk):
+        reco = columns(n, a.features)
+        return lambda: float(np.mean(ready.unfold(key, reco, draws).samples))
+
+    return Peer(count(fresh.params), training, of_density, of_draws, chunks=False, gemm=gemm)
+
+
+def save(a: Architecture, folder: Path) -> None:
+    """A run at random weights in its folder, as a training leaves it."""
+    run, source = run_of(a, 0)
+    saved.save_setup(folder, run)
+    saved.save_state(folder, jax.jit(run.method.init)(jax.random.key(0), feed.head(feed.as_source(source), 64)))
+
+
+def first(a: Architecture, folder: Path):
+    """What a user does to draw from a trained run."""
+    run = saved.load(folder)
+    return run.unfold(jax.random.key(0), np.zeros((1, a.features), np.float32), 60)

@@ -1,0 +1,180 @@
+"""A process that holds one library's flow and times tasks when told to: one JSON object a line, in and out.
+
+python -m benchmarks.peers.worker NAME [--core N]         then lines on standard input:
+    {"do": "build", "architecture": "affine"}             -> {"parameters", "versions", "cpu", "wall"}
+    {"do": "prepare", "task": "train", "of": [512, 4]}    -> {"first_cpu", "compile_cpu", "chunk"}
+    {"do": "run", "task": "train", "of": [512, 4]}        -> {"cpu", "wall", "peak_mib", "value"}
+    {"do": "gemm", "shape": [m, k, n]}                    -> {"gflops"}
+python -m benchmarks.peers.worker NAME --first ARCHITECTURE [--folder DIR] draws of one event 60 times and ends
+
+Seconds of CPU are those of all threads of the process; the peak is of resident memory during the task.
+"""
+
+import argparse
+import importlib
+import importlib.metadata
+import json
+import os
+import resource
+import statistics
+import sys
+import time
+from pathlib import Path
+
+from benchmarks.peers import PACKAGES, PEERS, NotOffered
+from benchmarks.peers.architecture import ARCHITECTURES
+
+CHUNKS = {"log_prob": (1024, 1 << 30), "sample": (20, 1 << 30)}
+"""Events at a time among which a peer gets the fastest, tried on a part of the task."""
+
+TRIAL = {"log_prob": 4096, "sample": 60}
+
+
+def clock() -> tuple[float, float]:
+    """Seconds of CPU of this process, and of the wall."""
+    return time.process_time(), time.perf_counter()
+
+
+def timed(task) -> dict:
+    """What a task cost and answered."""
+    reset_peak()
+    begin = clock()
+    value = task()
+    cpu, wall = (b - a for a, b in zip(begin, clock()))
+    return {"cpu": cpu, "wall": wall, "peak_mib": peak_mib(), "value": value}
+
+
+def reset_peak() -> None:
+    """Let the kernel count the peak of resident memory anew, where it does that."""
+    try:
+        with open("/proc/self/clear_refs", "w") as file:
+            file.write("5")
+    except OSError:
+        pass
+
+
+def peak_mib() -> float:
+    """Peak of resident memory since ``reset_peak``, or since the start."""
+    try:
+        with open("/proc/self/status") as file:
+            line = next(line for line in file if line.startswith("VmHWM"))
+        return int(line.split()[1]) / 1024
+    except (OSError, StopIteration):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def module_of(name: str):
+    """The file of a library."""
+    return importlib.import_module(f"benchmarks.peers.{PEERS[name][0]}")
+
+
+def load(name: str, architecture: str):
+    """The peer, built."""
+    return module_of(name).build(ARCHITECTURES[architecture], 0, PEERS[name][1])
+
+
+def draw_first(name: str, architecture: str, folder: Path | None) -> None:
+    """Draws of one event by a process that was empty before."""
+    module = module_of(name)
+    if hasattr(module, "first"):
+        module.first(ARCHITECTURES[architecture], folder)
+    else:
+        load(name, architecture).sample(1, 60, 1)()
+
+
+def best_chunk(peer, task: str, of: list) -> tuple[int, float | None]:
+    """The number of events at a time with which a part of the task is fastest, and the CPU its first call took more.
+
+    The second is None where the task itself is to tell.
+    """
+    make, size = getattr(peer, task), min(of[0], TRIAL[task])
+    if not peer.chunks:
+        return 0, None
+    seconds = {}
+    for chunk in sorted({min(chunk, size) for chunk in CHUNKS[task]}):
+        trial = make(size, *of[1:], chunk)
+        first, again = timed(trial)["cpu"], timed(trial)["cpu"]
+        seconds[chunk] = (again, first - again)
+    chunk = min(seconds, key=seconds.get)
+    # the whole of the trial stands for the largest of the choices
+    return (chunk, max(0.0, seconds[chunk][1])) if chunk < size else (of[0], None)
+
+
+def gemm_rate(peer, shape: list, seconds: float = 0.05) -> float:
+    """Best rate of three, in GFLOP per second of CPU."""
+    task, flops, rates = peer.gemm(*shape), 2e-9 * shape[0] * shape[1] * shape[2], []
+    task()
+    for _ in range(3):
+        begin, n = time.process_time(), 0
+        while time.process_time() - begin < seconds:
+            task()
+            n += 1
+        rates.append(n * flops / (time.process_time() - begin))
+    return max(rates)
+
+
+def answer(state: dict, name: str, request: dict) -> dict:
+    """Carry out one request."""
+    if request["do"] == "build":
+        begin = clock()
+        state.clear()
+        state["peer"] = load(name, request["architecture"])
+        cpu, wall = (b - a for a, b in zip(begin, clock()))
+        versions = {p: importlib.metadata.version(p) for p in PACKAGES[PEERS[name][0]]}
+        return {"parameters": int(state["peer"].parameters), "versions": versions, "cpu": cpu, "wall": wall}
+    peer = state["peer"]
+    if request["do"] == "gemm":
+        return {"gflops": gemm_rate(peer, request["shape"])}
+    task, of = request["task"], request["of"]
+    key = (task, *of)
+    if request["do"] == "prepare":
+        chunk, compiled = (None, None) if task == "train" else best_chunk(peer, task, of)
+        state[key] = getattr(peer, task)(*of, *([] if chunk is None else [chunk]))
+        return {"first_cpu": timed(state[key])["cpu"], "compile_cpu": compiled, "chunk": chunk}
+    found = [timed(state[key]) for _ in range(request.get("repeats", 1))]
+    return {name: statistics.median(one[name] for one in found) for name in found[0]}
+
+
+def serve(name: str, out) -> None:
+    """Answer requests until there are no more."""
+    state: dict = {}
+    for line in sys.stdin:
+        try:
+            reply = answer(state, name, json.loads(line))
+        except NotOffered as reason:
+            reply = {"missing": str(reason)}
+        except ImportError as error:
+            reply = {"missing": f"not installed ({error}): pip install -r benchmarks/peers/requirements.txt"}
+        except Exception as error:
+            reply = {"missing": f"failed: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"}
+        out.write(json.dumps(reply) + "\n")
+        out.flush()
+
+
+def main() -> None:
+    """Entry point."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("name", choices=PEERS)
+    parser.add_argument("--core", type=int)
+    parser.add_argument("--first", choices=ARCHITECTURES)
+    parser.add_argument("--save", choices=ARCHITECTURES, help="leave a run in --folder and end")
+    parser.add_argument("--folder", type=Path, help="of a trained run, for libraries that save one")
+    args = parser.parse_args()
+    if args.core is not None:
+        os.sched_setaffinity(0, {args.core})
+    # libraries print: their lines go to the error stream, answers to what was standard output
+    out = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    if args.save:
+        module_of(args.name).save(ARCHITECTURES[args.save], args.folder)
+        return
+    if args.first:
+        draw_first(args.name, args.first, args.folder)
+        out.write(json.dumps({"cpu": time.process_time()}) + "\n")
+        out.flush()
+        return
+    serve(args.name, out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""The comparison with other libraries works: ours, small and in this process, and the limit; no time is judged."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from benchmarks import limit
+from benchmarks.peers import architecture as arch
+from benchmarks.peers import compare, worker
+
+
+@pytest.fixture(scope="module")
+def state():
+    state = {}
+    found = worker.answer(state, "jaxunfold", {"do": "build", "architecture": "smoke"})
+    # scales, biases and permutations of the components beside the networks
+    extra = 3 * arch.ARCHITECTURES["smoke"].dim * arch.ARCHITECTURES["smoke"].blocks
+    assert found["parameters"] == arch.parameters(arch.ARCHITECTURES["smoke"]) + extra
+    return state
+
+
+@pytest.mark.parametrize(("task", "of"), [("train", [32, 2]), ("log_prob", [64]), ("sample", [4, 3])])
+def test_ours(state, task, of):
+    worker.answer(state, "jaxunfold", {"do": "prepare", "task": task, "of": of})
+    found = worker.answer(state, "jaxunfold", {"do": "run", "task": task, "of": of})
+    assert set(found) == {"cpu", "wall", "peak_mib", "value"}
+    # -log p of standard normal columns under a flow that starts near the identity
+    assert abs(found["value"] - {"train": 17.0, "log_prob": -17.0, "sample": 0.0}[task]) < 2.5
+
+
+def test_least_work():
+    """One block by hand: 2 + 3 -> 4 -> 2 x 2, condition 1 -> 3."""
+    a = arch.Architecture(blocks=1, hidden=4, layers=1, cond_layers=0, cond_units=0, cond_size=3, dim=4, features=1)
+    assert arch.condition_shapes(a) == [(1, 3)]
+    assert arch.block_shapes(a) == [(5, 4), (4, 4)]
+    assert arch.parameters(a) == 3 + 3 + 20 + 4 + 16 + 4
+    assert arch.log_prob_flops(a, 10) == 2 * 10 * (3 + 36)
+    # 12 of the 36 multiply the condition
+    assert arch.sample_flops(a, 2, 5) == 2 * 2 * (3 + 12 + 5 * 24)
+
+
+def test_thesis_has_its_size():
+    assert arch.parameters(arch.ARCHITECTURES["affine"]) == pytest.approx(4.6e6, rel=0.01)
+    assert arch.parameters(arch.ARCHITECTURES["affine_2M"]) == pytest.approx(2e6, rel=0.02)
+
+
+def test_limit(state):
+    assert limit.blas_rate((32, 32, 32), 0.001) > 0
+    assert worker.gemm_rate(state["peer"], [32, 32, 32], 0.001) > 0
+
+
+def test_page_without_a_peer():
+    """A library that is not there is a line that says so."""
+    ours = {"cpu": 2.0, "wall": 2.0, "ratio": 1.0, "ratios": [], "compile_cpu": 1.0, "peak_mib": 3.0}
+    task = {"task": "log_prob", "of": [64], "flops": 1e9, "bytes": 1e6, "rows": {"jaxunfold": ours}}
+    built = {"jaxunfold": {"parameters": 7}, "zuko": {"missing": "not installed"}}
+    result = {"built": built, "gemm": {"1 x 1 x 1": {"numpy": 5.0}}, "tasks": [task]}
+    lines = compare.table(result).splitlines()
+    assert "| zuko | not installed | | | | | | |" in lines
+    # 1 GFLOP in 2 s of 5 GFLOP/s
+    assert any("| 10 % |" in line for line in lines)
+    assert compare.best_peer(task["rows"]) is None
