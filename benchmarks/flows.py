@@ -8,10 +8,11 @@ benchmarks/results/speed/flows.json and benchmarks/flows.md.
 
 from benchmarks.peers import compare
 
-HEAD = """The same flow with every library, each in a process of its own on one pinned core with one thread. Ours is
-measured before each of the others, again and again; ratios are of such neighbours, medians over rounds, in
-seconds of CPU. Ours includes scaling and copies to numpy; the others choose the better of two chunk sizes.
-Torch trains with its fused Adam, JAX with donated buffers. Permutations, global scales and clamps are each library's own."""
+HEAD = """The same flow with every library, each in a process of its own on one pinned core with one thread.
+Ours is measured before each of the others, again and again; ratios are of such neighbours, medians over rounds,
+in seconds of CPU. Ours includes scaling and copies to numpy; the others choose the better of two chunk sizes.
+Torch trains with its fused Adam, JAX with donated buffers; what torch.compile takes is with its cache on disk
+warm where an earlier run left one. Permutations, global scales and clamps are each library's own."""
 
 
 def tasks(args) -> list:

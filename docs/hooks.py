@@ -11,7 +11,16 @@ from measured import fill
 from notebook_pages import page_of
 
 ROOT = Path(__file__).parents[1]
-SHOWN = ("quality.md", "bayesian.md", "laser.md", "generation.md", "throughput.md", "figures/*.png")
+SHOWN = (
+    "quality.md",
+    "bayesian.md",
+    "laser.md",
+    "generation.md",
+    "throughput.md",
+    "flows.md",
+    "sampling.md",
+    "figures/*.png",
+)
 
 
 def on_files(files, config):

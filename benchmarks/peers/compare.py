@@ -72,7 +72,7 @@ def table(result: dict) -> str:
         lines += [
             f"{title(task['task'], task['of'])}: {task['flops'] / steps / 1e9:.1f} GFLOP and "
             f"{task['bytes'] / steps / 1e6:.0f} MB at least.", "",
-            "| | parameters | CPU [s] | wall [s] | over ours (range) | of the limit | compiling, CPU [s] | peak [MiB] |",
+            "| | parameters | CPU [s] | wall [s] | over ours (range) | of limit | compiling [s] | peak [MiB] |",
             "|---|---:|---:|---:|---:|---:|---:|---:|",
         ]  # fmt: skip
         for name, built in result["built"].items():
@@ -130,7 +130,8 @@ def page(name: str, head: str, record: dict) -> str:
     lines = [
         f"# {name}", "", head, "", f"    {record['command']}", "",
         f"{about['cpu']}, {about['cores']} cores of which one is used, {about['memory_gib']} GiB; "
-        f"Python {about['python']}, {known}. {record['rounds']} rounds.", "", judged, "", verdict(record["results"]), "",
+        f"Python {about['python']}, {known}. {record['rounds']} rounds.",
+        "", *([record["note"], ""] if record.get("note") else []), judged, "", verdict(record["results"]), "",
     ]  # fmt: skip
     for architecture, result in record["results"].items():
         lines += [f"## {architecture}, {result['expected']:,} weights", "", table(result)]
@@ -148,6 +149,7 @@ def parser(doc: str, architectures: str) -> argparse.ArgumentParser:
     out.add_argument("--rounds", type=int, default=5)
     out.add_argument("--core", type=int, help="that all workers are pinned to")
     out.add_argument("--smoke", action="store_true", help="ours alone, in seconds; nothing is written")
+    out.add_argument("--note", default="", help="what a reader of the page should know of this measurement")
     out.add_argument("--page", action="store_true", help="write the page of the last results again")
     return out
 
@@ -163,8 +165,9 @@ def main(name: str, args: argparse.Namespace, tasks_of: Callable[[argparse.Names
     if args.smoke:
         architectures, names, args.rounds, args.gemm_rows = ["smoke"], [OURS], 1, 64
     results = {a: one(a, tasks_of(args), names, args) for a in architectures}
-    command = f"python -m benchmarks.{name} " + shlex.join(x for x in sys.argv[1:])
-    record = {"command": command, "machine": machine(), "rounds": args.rounds, "results": results}
+    arguments = ["PYTHON" if args.peers and x == args.peers else x for x in sys.argv[1:]]
+    command = f"python -m benchmarks.{name} {shlex.join(arguments)}"
+    record = {"command": command, "note": args.note, "machine": machine(), "rounds": args.rounds, "results": results}
     text = page(name.capitalize(), head, record)
     if args.smoke:
         print(text)
