@@ -23,7 +23,7 @@ from jaxunfold import config as configs
 from jaxunfold import train
 from jaxunfold.data.location import resolve
 from jaxunfold.run import Run
-from jaxunfold.training import dispatch, feed
+from jaxunfold.training import dispatch, feed, placement
 
 PAGE = Path(__file__).with_name("throughput.md")
 HEADER = ("config", "what", "batch", "compile [s]", "time [s], median (min to max)", "rate")
@@ -38,12 +38,12 @@ def timed(function, *args):
 
 def time_training(run: Run, source, batch_size: int, steps: int, repeats: int):
     """(state, events in a step, seconds to compile, seconds of each repetition of ``steps`` steps)."""
-    source, mesh = feed.as_source(source), dispatch.make_mesh(jax.local_devices())
+    source, mesh = feed.as_source(source), placement.make_mesh(jax.local_devices())
     plan = dispatch.make_plan(source.num_events, batch_size, steps, len(jax.local_devices()))
-    data = feed.whole(source, mesh), jax.device_put(source.epoch_order(0, 0), dispatch.replicated(mesh))
+    data = feed.whole(source, mesh), placement.place(source.epoch_order(0, 0), placement.replicated(mesh))
     key = jax.random.key(0)
     state = jax.jit(run.method.init)(key, feed.head(source, plan.batch_size))
-    state = jax.device_put(dispatch.copy(state), dispatch.replicated(mesh))
+    state = placement.place(placement.copy(state), placement.replicated(mesh))
     program = dispatch.make_dispatch(run.method.step, plan, mesh, True)
     begin = time.perf_counter()
     program = program.lower(state, data, 0, 0, key).compile()

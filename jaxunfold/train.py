@@ -25,7 +25,7 @@ from jaxunfold.errors import InputError
 from jaxunfold.evaluation import OWN_PARTS, evaluate, headline
 from jaxunfold.networks import count
 from jaxunfold.report import card
-from jaxunfold.training import callbacks
+from jaxunfold.training import callbacks, processes
 from jaxunfold.training.loop import make_loop
 
 SAMPLE = ("process", "sqrt_s_gev", "generator", "seed", "code_version", "cuts")
@@ -156,21 +156,29 @@ def fit(config: ConfigDict, folder: Path) -> tuple[runs.Run, Events]:
     config, base = with_base(config)
     run, source, valid, test = prepare(config, resolve(config.data.path), base)
     refuse_another(folder, run)
-    saved.save_setup(folder, run)
-    watchers = [callbacks.progress(), callbacks.metrics_writer(str(folder / "metrics.jsonl"))]
+    leads = processes.leads()
+    if leads:
+        saved.save_setup(folder, run)
+    watchers = [callbacks.progress(), callbacks.metrics_writer(str(folder / "metrics.jsonl"))] if leads else []
     settings = problems.plain(config.training)
     if patience := settings.pop("patience"):
         watchers.append(callbacks.early_stopping(patience))
     loop = make_loop(str(folder), source, valid, callbacks=watchers, **settings)
     given = {} if base is None else {"base_state": base.state}
     run = runs.assemble(config, run.problem, run.fitted, total_steps=loop.total_steps, about=run.about, **given)
-    cli.say(f"training {config.method} on {run.about['train_events']} events, {jax.devices()[0].platform}")
+    if leads:
+        shared = f", {jax.process_count()} processes" if jax.process_count() > 1 else ""
+        cli.say(
+            f"training {config.method} on {run.about['train_events']} events, {jax.devices()[0].platform}{shared}"
+        )
     state = run.method.fit(jax.random.key(settings["seed"]), loop)
     found = None
     if not problems.unconditional(config):
         found = support_of(source, run.about["rows"] // run.about["copies"])
-        saved.save_support(folder, found)
-    saved.save_state(folder, state)
+    if leads:
+        if found is not None:
+            saved.save_support(folder, found)
+        saved.save_state(folder, state)
     return dataclasses.replace(run, state=state, support=found), test
 
 
@@ -231,6 +239,10 @@ def train(config: ConfigDict, workdir: str, title: str = "") -> dict:
     run, test = fit(config, folder)
     trained = time.monotonic() - begin
     varied = fit_variations(config, files, folder) if files else None
+    leads = processes.leads()
+    processes.leave()
+    if not leads:
+        return {}
     rows = {"training": f"{trained:.0f} s"}
     if hasattr(run.state, "params"):
         rows = {"parameters": f"{count(run.state.params):,}", **rows}
@@ -254,8 +266,12 @@ def train(config: ConfigDict, workdir: str, title: str = "") -> dict:
 def main(argv=None) -> int:
     """Entry point; returns the exit status."""
     parser = cli.parser("train", "Train an unfolding method.", EXAMPLE, config=True, workdir=False, data=False)
+    parser.add_argument("--coordinator", metavar="HOST:PORT", help="where the first of several processes listens")
+    parser.add_argument("--processes", type=int, metavar="N", help="how many processes train together")
+    parser.add_argument("--process-id", type=int, metavar="I", help="which of them this one is, from 0")
 
     def body(args):
+        processes.join(args.coordinator, args.processes, args.process_id)
         config = configs.load(args.config, args.overrides, configs.RUN)
         if args.data:
             config = configs.override(config, [("data.path", args.data)])

@@ -161,9 +161,17 @@ def _orbax():
     return orbax.checkpoint
 
 
+def _checkpointer():
+    """Orbax for this process alone: one writes and each reads, without waiting for the others."""
+    ocp, process = _orbax(), jax.process_index()
+    alone = ocp.options.MultiprocessingOptions(process, {process}, barrier_sync_key_prefix=f"process{process}")
+    handler = ocp.PyTreeCheckpointHandler(multiprocessing_options=alone)
+    return ocp.Checkpointer(handler, multiprocessing_options=alone)
+
+
 def _write_arrays(path: str, leaves: dict[str, np.ndarray]) -> None:
     ocp = _orbax()
-    with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as checkpointer:
+    with _checkpointer() as checkpointer:
         checkpointer.save(path, args=ocp.args.PyTreeSave(leaves))
 
 
@@ -174,7 +182,7 @@ def _read_arrays(path: str, described: dict) -> dict[str, np.ndarray]:
     if names:
         how = {name: ocp.RestoreArgs(restore_type=np.ndarray) for name in names}
         item = {n: np.empty(described[n]["shape"], jnp.dtype(described[n]["dtype"])) for n in names}
-        with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as checkpointer:
+        with _checkpointer() as checkpointer:
             args = ocp.args.PyTreeRestore(item=item, restore_args=how)
             leaves |= checkpointer.restore(os.path.join(path, "arrays"), args=args)
     return leaves

@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Int, PyTree
 
 from jaxunfold.data import batches
 from jaxunfold.errors import InputError
+from jaxunfold.training.placement import replicated, sharded
 from jaxunfold.types import Key
 
 
@@ -82,35 +82,9 @@ def order_seed(seed: int, stage: str) -> int:
     return (seed << 32) | zlib.crc32(stage.encode())
 
 
-def make_mesh(devices) -> Mesh:
-    """All devices along one axis, ``batch``."""
-    return Mesh(np.array(devices), ("batch",))
-
-
-def replicated(mesh: Mesh) -> NamedSharding:
-    return NamedSharding(mesh, PartitionSpec())
-
-
-def sharded(mesh: Mesh, axis: int = 0) -> NamedSharding:
-    """Rows along ``axis`` spread over the devices."""
-    return NamedSharding(mesh, PartitionSpec(*([None] * axis), "batch"))
-
-
 def rows(data: PyTree, index: Int[Array, " b"]) -> PyTree:
     """The rows ``index`` of every array."""
     return jax.tree.map(lambda x: x.at[index].get(mode="promise_in_bounds"), data)
-
-
-@jax.jit
-def copy(tree: PyTree) -> PyTree:
-    """The same arrays in buffers of their own, which may then be donated; typed keys too."""
-
-    def one(x):
-        if jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
-            return jax.random.wrap_key_data(jnp.copy(jax.random.key_data(x)), impl=jax.random.key_impl(x))
-        return jnp.copy(x)
-
-    return jax.tree.map(one, tree)
 
 
 def finite_leaves(tree: PyTree) -> Bool[Array, " leaves"]:

@@ -9,7 +9,8 @@ from jax.sharding import Mesh
 from jaxtyping import PyTree
 
 from jaxunfold.data.batches import ArraySource
-from jaxunfold.training.dispatch import Plan, replicated, sharded
+from jaxunfold.training.dispatch import Plan
+from jaxunfold.training.placement import place, replicated, sharded
 
 
 def as_source(data: Any) -> Any:
@@ -24,7 +25,7 @@ def is_resident(source: Any) -> bool:
 
 def whole(source: Any, mesh: Mesh) -> PyTree:
     """All events, [n, ...], on every device."""
-    return jax.device_put(everything(source), replicated(mesh))
+    return place(everything(source), replicated(mesh))
 
 
 def everything(data: Any) -> PyTree:
@@ -52,12 +53,12 @@ def dispatches(
     epoch, begin = divmod(first_step, plan.steps_per_epoch)
     while True:
         if resident:
-            order = jax.device_put(source.epoch_order(seed, epoch), replicated(mesh))
+            order = place(source.epoch_order(seed, epoch), replicated(mesh))
             for start in range(begin, plan.steps_per_epoch, plan.steps_per_dispatch):
                 yield start, (data, order)
         else:
             skip = begin // plan.steps_per_dispatch
             chunks = source.dispatches(seed, epoch, plan.batch_size, steps_per_dispatch, skip)
             for number, chunk in enumerate(chunks, skip):
-                yield number * plan.steps_per_dispatch, jax.device_put(chunk, sharded(mesh, axis=1))
+                yield number * plan.steps_per_dispatch, place(chunk, sharded(mesh, axis=1))
         epoch, begin = epoch + 1, 0

@@ -111,7 +111,8 @@ def make_loop(
         seed: of the order of events and of every key a method gets.
         checkpoint_every_seconds: a checkpoint at most so often, and one when a stage is finished.
         callbacks: see ``callbacks``.
-        devices: devices to spread each batch over; all local ones by default.
+        devices: devices to spread each batch over; all by default, those of other processes
+            among them.
         select: ``last`` or ``best``: which state a stage returns; ``best`` is of use where there is an
             evaluate.
         eval_batch_size: validation events are taken in chunks of at most this size.
@@ -132,7 +133,7 @@ def make_loop(
         seed=seed,
         checkpoint_every_seconds=checkpoint_every_seconds,
         callbacks=tuple(callbacks),
-        devices=tuple(jax.local_devices() if devices is None else devices),
+        devices=tuple(jax.devices() if devices is None else devices),
         select=select,
         eval_batch_size=eval_batch_size,
     )

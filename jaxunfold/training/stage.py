@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import PyTree
 
 from jaxunfold.errors import InputError
-from jaxunfold.training import checkpoint, dispatch, feed
+from jaxunfold.training import checkpoint, dispatch, feed, placement, processes
 from jaxunfold.training.callbacks import Event
 
 
@@ -63,7 +63,7 @@ def run_stage(
     """See ``loop.Loop.__call__``; ``loop`` is a ``Loop``."""
     plan, mesh, keys = (
         loop.plan_of(train),
-        dispatch.make_mesh(loop.devices),
+        placement.make_mesh(loop.devices),
         dispatch.stage_keys(loop.seed, stage),
     )
     source, total = feed.as_source(train), epochs * plan.steps_per_epoch
@@ -73,8 +73,9 @@ def run_stage(
     directory = None if loop.workdir is None else os.path.join(loop.workdir, "checkpoints")
 
     state, best, at, saved = _begin(directory, stage, init, source, keys.init, mesh, identity, keeps_best)
+    processes.agree("--workdir: steps done in its checkpoints", at.step)
     if at.stopped or at.step == total:
-        return best if keeps_best else state
+        return placement.own(best if keeps_best else state)
 
     run_steps = dispatch.make_dispatch(step, plan, mesh, feed.is_resident(source))
     names = [jax.tree_util.keystr(path, simple=True, separator="/") for path, _ in _leaves(state)]
@@ -112,13 +113,13 @@ def run_stage(
                 _refuse_non_finite_values(stage, at.step // plan.steps_per_epoch, values, saved)
                 if values and (at.best_loss is None or values["loss"] < at.best_loss):
                     at.best_loss, at.best_epoch = values["loss"], at.step // plan.steps_per_epoch
-                    best = dispatch.copy(state) if keeps_best else None
+                    best = placement.copy(state) if keeps_best else None
                 at.stopped = emit("epoch", values)
                 _refuse_collapse(stage, at, plan, watch, values, saved)
                 at.sums = {}
             finished = at.stopped or launched == total
             # with something wrong the last good checkpoint stays the last one
-            if directory is not None and (finished or (due and not at.complaints)):
+            if directory is not None and processes.leads() and (finished or (due and not at.complaints)):
                 tree = {"state": state, "best": best} if keeps_best else {"state": state}
                 host = {"identity": identity, "progress": dataclasses.asdict(at)}
                 saved = checkpoint.save(directory, stage, at.step, tree, host)
@@ -131,7 +132,9 @@ def run_stage(
     finally:
         batches.close()  # ends a thread that reads ahead
     emit("end", {})
-    return best if keeps_best else state
+    # the last checkpoint is there when any process goes on
+    processes.agree("steps done", at.step)
+    return placement.own(best if keeps_best else state)
 
 
 def _begin(directory, stage, init, source, key, mesh, identity, keeps_best):
@@ -144,7 +147,7 @@ def _begin(directory, stage, init, source, key, mesh, identity, keeps_best):
         found = checkpoint.restore(directory, stage, tree)
     if found is None:
         state = _place(jax.jit(init)(key, batch), mesh)
-        return state, dispatch.copy(state) if keeps_best else None, Progress(), None
+        return state, placement.copy(state) if keeps_best else None, Progress(), None
     for name, value in identity.items():
         before = found.host["identity"].get(name)
         if before != value:
@@ -155,7 +158,7 @@ def _begin(directory, stage, init, source, key, mesh, identity, keeps_best):
 
 def _place(tree, mesh):
     """On every device, in buffers that nobody else holds."""
-    return jax.device_put(dispatch.copy(tree), dispatch.replicated(mesh))
+    return placement.place(placement.copy(tree), placement.replicated(mesh))
 
 
 def _leaves(tree):
