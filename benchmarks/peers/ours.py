@@ -18,7 +18,7 @@ from jaxunfold import saved, train
 from jaxunfold.data.events import Events, write
 from jaxunfold.networks import count
 from jaxunfold.run import Run
-from jaxunfold.training import dispatch, feed
+from jaxunfold.training import dispatch, feed, placement
 
 ROOT = Path(__file__).parents[2]
 ROWS = 16384
@@ -48,7 +48,7 @@ def run_of(a: Architecture, seed: int) -> tuple[Run, object]:
 def build(a: Architecture, seed: int, compiled: bool) -> Peer:
     """The flow, at random weights."""
     run, source = run_of(a, seed)
-    source, mesh = feed.as_source(source), dispatch.make_mesh(jax.local_devices())
+    source, mesh = feed.as_source(source), placement.make_mesh(jax.local_devices())
     key = jax.random.key(seed)
     fresh = jax.jit(run.method.init)(key, feed.head(source, 64))
     ready = Run(**{**vars(run), "state": fresh})
@@ -59,9 +59,9 @@ def build(a: Architecture, seed: int, compiled: bool) -> Peer:
 
     def training(batch, steps):
         plan = dispatch.Plan(batch, ROWS // batch // steps * steps, steps)
-        data = feed.whole(source, mesh), jax.device_put(source.epoch_order(0, 0), dispatch.replicated(mesh))
+        data = feed.whole(source, mesh), placement.place(source.epoch_order(0, 0), placement.replicated(mesh))
         program = dispatch.make_dispatch(run.method.step, plan, mesh, True)
-        state = [jax.device_put(dispatch.copy(fresh), dispatch.replicated(mesh))]
+        state = [placement.place(placement.copy(fresh), placement.replicated(mesh))]
 
         def task():
             state[0], metrics, _ = program(state[0], data, 0, 0, key)
