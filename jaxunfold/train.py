@@ -219,7 +219,8 @@ def variation_files(config: ConfigDict) -> dict[str, list[str]]:
 
 
 def train(config: ConfigDict, workdir: str, title: str = "") -> dict:
-    """Train, or go on where an earlier start left off; returns the metrics on the test events.
+    """Train, or go on where an earlier start left off; returns the metrics on the test events, in the first of
+    several processes; nothing in the others.
 
     The config's ``experiment`` names one of ``experiments.EXPERIMENTS``, done on the same test events; a run that is
     there already is not trained again for it. Its section ``variations``, {part: data files}, names files with
@@ -239,9 +240,8 @@ def train(config: ConfigDict, workdir: str, title: str = "") -> dict:
     run, test = fit(config, folder)
     trained = time.monotonic() - begin
     varied = fit_variations(config, files, folder) if files else None
-    leads = processes.leads()
     processes.leave()
-    if not leads:
+    if not processes.leads():
         return {}
     rows = {"training": f"{trained:.0f} s"}
     if hasattr(run.state, "params"):

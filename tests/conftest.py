@@ -1,5 +1,9 @@
 """Fixtures shared by the tests of several folders: double precision, and small samples of paired events."""
 
+import os
+import socket
+import subprocess
+
 import jax
 import numpy as np
 import pytest
@@ -22,6 +26,36 @@ def quick_compile():
     jax.config.update("jax_disable_most_optimizations", True)
     yield
     jax.config.update("jax_disable_most_optimizations", False)
+
+
+@pytest.fixture
+def port():
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def run_together():
+    """run_together(commands, **environment): what each of them says, (stdout, stderr), once all have succeeded."""
+
+    def run(commands, **environment):
+        started = [
+            subprocess.Popen(
+                command,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                env=os.environ | {"JAX_PLATFORMS": "cpu"} | environment,
+            )
+            for command in commands
+        ]
+        out = [process.communicate(timeout=240) for process in started]
+        assert [process.returncode for process in started] == [0] * len(commands), out
+        return out
+
+    return run
 
 
 def make_zw_events(n, seed=0):

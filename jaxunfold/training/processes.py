@@ -4,6 +4,7 @@ import jax
 import numpy as np
 
 from jaxunfold.errors import InputError
+from jaxunfold.training import rendezvous
 
 AUTO = "auto"
 """In the place of a coordinator's address: what the cluster's own environment (Slurm, MPI, a TPU pod) says."""
@@ -27,6 +28,9 @@ def join(coordinator: str | None, processes: int | None = None, process_id: int 
     if coordinator == AUTO and numbers:
         raise InputError("--coordinator auto: expected no --processes and --process-id, which the cluster knows")
     where = {} if coordinator == AUTO else _address(coordinator, processes, process_id)
+    if where:
+        host, _, port = coordinator.rpartition(":")
+        rendezvous.meet(host, int(port), processes, process_id, PATIENCE_SECONDS)
     # with its own service jax would keep a SIGTERM to itself: a restart finds a checkpoint however a training ends
     jax.config.update("jax_enable_preemption_service", False)
     try:
@@ -37,7 +41,7 @@ def join(coordinator: str | None, processes: int | None = None, process_id: int 
 
 def _address(coordinator, processes, process_id) -> dict:
     host, _, port = coordinator.rpartition(":")
-    if not host or not port.isdigit():
+    if not host or not port.isdigit() or not 0 < int(port) < 65536:
         raise InputError(f"--coordinator: expected HOST:PORT or {AUTO}, found {coordinator!r}")
     if processes is None or processes < 1:
         raise InputError(f"--processes: expected how many there are, found {processes}")

@@ -2,8 +2,6 @@
 
 import json
 import os
-import socket
-import subprocess
 import sys
 
 import numpy as np
@@ -38,28 +36,11 @@ print(json.dumps([curve, toy.digest(state), count, line]))
 """
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def test_two_processes_follow_the_loss_curve_of_one(tmp_path):
+def test_two_processes_follow_the_loss_curve_of_one(tmp_path, port, run_together):
     path = os.pathsep.join([os.path.dirname(toy.__file__), os.environ.get("PYTHONPATH", "")])
-    environment = os.environ | {"JAX_PLATFORMS": "cpu", "PYTHONPATH": path}
-    port = str(free_port())
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-c", SCRIPT, port, str(number), str(tmp_path / "run"), str(tmp_path / "other")],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=environment,
-        )
-        for number in range(2)
-    ]
-    out = [process.communicate(timeout=120) for process in started]
-    assert [process.returncode for process in started] == [0, 0], out
+    folders = [str(tmp_path / "run"), str(tmp_path / "other")]
+    commands = [[sys.executable, "-c", SCRIPT, str(port), str(number), *folders] for number in range(2)]
+    out = run_together(commands, PYTHONPATH=path)
     (curve, digest, count, line), other = (json.loads(stdout.splitlines()[-1]) for stdout, _ in out)
     assert other == [curve, digest, count, line]
     assert count == 2
@@ -80,6 +61,7 @@ def test_two_processes_follow_the_loss_curve_of_one(tmp_path):
     [
         ((None, 2, 0), "--processes, --process-id: expected --coordinator HOST:PORT beside them, found none"),
         (("localhost", 2, 0), "--coordinator: expected HOST:PORT or auto, found 'localhost'"),
+        (("localhost:70000", 2, 0), "--coordinator: expected HOST:PORT or auto, found 'localhost:70000'"),
         (("localhost:1", None, 0), "--processes: expected how many there are, found None"),
         (("localhost:1", 2, 2), "--process-id: expected 0 to 1, found 2"),
         (("auto", 2, None), "--coordinator auto: expected no --processes and --process-id, which the cluster knows"),
