@@ -14,6 +14,8 @@ from jaxunfold.report import labels, style
 BINS, PEAK_BINS = 40, 64
 MIN_EVENTS = 20
 RATIO = (0.72, 1.28)
+ROUNDING = 0.01
+"""GeV: what float32 leaves of a balance of TeV momenta; all particles of an event together may have no other pT."""
 
 
 class Spectrum(NamedTuple):
@@ -177,7 +179,8 @@ def groups(data: Compared) -> list[tuple[str, list[tuple[str, bool, bool]]]]:
     if data.resonances:
         panels = [(f"m_{name}", False, True) for name in data.resonances]
         panels += [(f"m_{name}", True, False) for name in data.resonances]
-        panels += [(f"pt_{name}", True, False) for name in data.resonances]
+        moving = [name for name in data.resonances if np.ptp(data.truth[f"pt_{name}"]) > ROUNDING]
+        panels += [(f"pt_{name}", True, False) for name in moving]
         out.append(("spectra_resonances", panels))
     named = list(data.named or {})
     return out + [

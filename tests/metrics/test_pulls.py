@@ -33,6 +33,15 @@ def test_pulls_of_networks_that_are_off_are_wide():
     assert pulls.summary(moved, 6)["width"] > 2
 
 
+def test_bins_without_any_draw_are_counted():
+    """Draws end at 1, and a sixth of the truth lies beyond: a bin without an error is not left out in silence."""
+    data = unfolded(0, 0.1)
+    short = data._replace(draws={"x": np.minimum(data.draws["x"], 0.99)})
+    last = pulls.bin_pulls(short, "x", EDGES)[-1]
+    assert np.isneginf(last)
+    assert pulls.summary(short, 6)["without_draws"] > pulls.summary(data, 6)["without_draws"] == 0
+
+
 def test_posterior_covariance_is_that_of_the_truth():
     """3,000 truths drawn from the same posteriors; the error of an element is 0.03 of the largest, 5 of them."""
     rng = np.random.default_rng(1)

@@ -73,6 +73,15 @@ def test_every_figure_of_momenta_is_made(events):
             assert make().axes, plot.name
 
 
+def test_a_resonance_of_all_particles_that_balance_has_no_spectrum_of_its_pt(events):
+    def panels(data):
+        return [name for name, _, _ in dict(spectra.groups(data))["spectra_resonances"]]
+
+    assert "pt_ll" in panels(events)
+    balanced = events._replace(truth=events.truth | {"pt_ll": np.linspace(0, 1e-4, 200)})
+    assert [name for name in panels(events) if name != "pt_ll"] == panels(balanced)
+
+
 def test_one_shared_sample_has_spectra_but_no_posteriors(events):
     shared = compare(
         events.truth_events, events.truth_events[None], truth_names=events.truth_names, resonances=RESONANCES
