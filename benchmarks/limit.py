@@ -1,24 +1,31 @@
 """What the machine can do on one thread: rates of matrix products at the shapes that occur."""
 
 import time
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from benchmarks.peers import architecture as arch
 
 
-def blas_rate(shape: tuple[int, int, int], seconds: float = 0.05) -> float:
-    """GFLOP per second of CPU of numpy's BLAS for [m, k] x [k, n]: the best of three."""
+def rate(product: Callable, shape: Sequence[int], seconds: float = 0.05) -> float:
+    """GFLOP per second of CPU of a task that multiplies [m, k] by [k, n]: the best of three."""
     m, k, n = shape
-    left, right, rates = np.ones((m, k), np.float32), np.ones((k, n), np.float32), []
-    left @ right
+    found = []
+    product()
     for _ in range(3):
         begin, count = time.process_time(), 0
         while time.process_time() - begin < seconds:
-            left @ right
+            product()
             count += 1
-        rates.append(2e-9 * m * k * n * count / (time.process_time() - begin))
-    return max(rates)
+        found.append(2e-9 * m * k * n * count / (time.process_time() - begin))
+    return max(found)
+
+
+def blas(m: int, k: int, n: int) -> Callable:
+    """The product of numpy's BLAS."""
+    left, right = np.ones((m, k), np.float32), np.ones((k, n), np.float32)
+    return lambda: left @ right
 
 
 def shapes(a: arch.Architecture, rows: int) -> list[tuple[int, int, int]]:
@@ -35,7 +42,7 @@ def rates(a: arch.Architecture, rows: int, workers: list) -> dict[str, dict[str,
     """{"m x k x n": {who: GFLOP/s}} of numpy's BLAS and of the libraries' own products."""
     out = {}
     for shape in shapes(a, rows):
-        row = {"numpy": blas_rate(shape)}
+        row = {"numpy": rate(blas(*shape), shape)}
         for worker in workers:
             answer = worker.ask(do="gemm", shape=list(shape))
             if "gflops" in answer:

@@ -1,6 +1,6 @@
 """Posterior draws beside other libraries, the same architecture, on one core.
 
-python -m benchmarks.sampling --peers PYTHON [--core 0] [--rounds 5] [--sizes 1500x60] [--smoke]
+python -m benchmarks.sampling --peers PYTHON [--core 0] [--rounds 5] [--sizes 1500x60] [--first 3] [--smoke]
 
 PYTHON has what benchmarks/peers/requirements.txt lists. Results go to benchmarks/results/speed/sampling.json and
 sampling.md.

@@ -6,6 +6,8 @@ import platform
 import statistics
 import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -118,6 +120,37 @@ def measure(workers: list[Worker], task: str, of: list, rounds: int) -> dict:
             [one["cpu"] for one in times[name]],
         )._asdict()  # fmt: skip
         say(f"  {task} {of} {name}: {middle['cpu']:.3f} s of CPU, {ratio:.2f} times ours, compiled {compiled:.1f} s")
+    return found
+
+
+def first_draws(names: list[str], pythons: dict[str, str], core: int | None, architecture: str, rounds: int) -> dict:
+    """{name: {"cpu", "wall", "rounds"}, or why there is none}: from an empty process to 60 draws of one event.
+
+    Medians over rounds, all libraries in turn; imports, building or loading the network, and compilation included.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+
+        def run(name, *words):
+            command = [pythons[name], "-m", "benchmarks.peers.worker", name, *words, "--folder", folder]
+            command += [] if core is None else ["--core", str(core)]
+            begin = time.perf_counter()
+            done = subprocess.run(command, cwd=ROOT, env=os.environ | ONE_THREAD, capture_output=True, text=True)
+            return done, time.perf_counter() - begin
+
+        run(OURS, "--save", architecture)
+        times = {name: [] for name in names if pythons[name]}
+        for _ in range(rounds):
+            for name in list(times):
+                done, wall = run(name, "--first", architecture)
+                if done.returncode:
+                    del times[name]  # it cannot, and says why where it is built
+                    continue
+                times[name].append((json.loads(done.stdout.splitlines()[-1])["cpu"], wall))
+    found = {}
+    for name, pairs in times.items():
+        cpu, wall = (statistics.median(column) for column in zip(*pairs))
+        found[name] = {"cpu": cpu, "wall": wall, "rounds": [pair[0] for pair in pairs]}
+        say(f"  first draw {name}: {cpu:.1f} s of CPU, {wall:.1f} s of the wall")
     return found
 
 

@@ -5,7 +5,8 @@ python -m benchmarks.peers.worker NAME [--core N]         then lines on standard
     {"do": "prepare", "task": "train", "of": [512, 4]}    -> {"first_cpu", "compile_cpu", "chunk"}
     {"do": "run", "task": "train", "of": [512, 4]}        -> {"cpu", "wall", "peak_mib", "value"}
     {"do": "gemm", "shape": [m, k, n]}                    -> {"gflops"}
-python -m benchmarks.peers.worker NAME --first ARCHITECTURE [--folder DIR] draws of one event 60 times and ends
+python -m benchmarks.peers.worker NAME --first ARCHITECTURE [--folder DIR]   draws 60 times for one event and ends
+python -m benchmarks.peers.worker NAME --save ARCHITECTURE --folder DIR      leaves a run for --first
 
 Seconds of CPU are those of all threads of the process; the peak is of resident memory during the task.
 """
@@ -21,6 +22,7 @@ import sys
 import time
 from pathlib import Path
 
+from benchmarks import limit
 from benchmarks.peers import PACKAGES, PEERS, NotOffered
 from benchmarks.peers.architecture import ARCHITECTURES
 
@@ -100,19 +102,6 @@ def best_chunk(peer, task: str, of: list) -> tuple[int, float | None]:
     return (chunk, max(0.0, seconds[chunk][1])) if chunk < size else (of[0], None)
 
 
-def gemm_rate(peer, shape: list, seconds: float = 0.05) -> float:
-    """Best rate of three, in GFLOP per second of CPU."""
-    task, flops, rates = peer.gemm(*shape), 2e-9 * shape[0] * shape[1] * shape[2], []
-    task()
-    for _ in range(3):
-        begin, n = time.process_time(), 0
-        while time.process_time() - begin < seconds:
-            task()
-            n += 1
-        rates.append(n * flops / (time.process_time() - begin))
-    return max(rates)
-
-
 def answer(state: dict, name: str, request: dict) -> dict:
     """Carry out one request."""
     if request["do"] == "build":
@@ -124,7 +113,7 @@ def answer(state: dict, name: str, request: dict) -> dict:
         return {"parameters": int(state["peer"].parameters), "versions": versions, "cpu": cpu, "wall": wall}
     peer = state["peer"]
     if request["do"] == "gemm":
-        return {"gflops": gemm_rate(peer, request["shape"])}
+        return {"gflops": limit.rate(peer.gemm(*request["shape"]), request["shape"])}
     task, of = request["task"], request["of"]
     key = (task, *of)
     if request["do"] == "prepare":

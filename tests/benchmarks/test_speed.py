@@ -9,7 +9,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from benchmarks import limit
 from benchmarks.peers import architecture as arch
-from benchmarks.peers import compare, worker
+from benchmarks.peers import page, worker
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +48,9 @@ def test_thesis_has_its_size():
 
 
 def test_limit(state):
-    assert limit.blas_rate((32, 32, 32), 0.001) > 0
-    assert worker.gemm_rate(state["peer"], [32, 32, 32], 0.001) > 0
+    shape = (32, 32, 32)
+    assert limit.rate(limit.blas(*shape), shape, 0.001) > 0
+    assert limit.rate(state["peer"].gemm(*shape), shape, 0.001) > 0
 
 
 def test_page_without_a_peer():
@@ -58,8 +59,8 @@ def test_page_without_a_peer():
     task = {"task": "log_prob", "of": [64], "flops": 1e9, "bytes": 1e6, "rows": {"jaxunfold": ours}}
     built = {"jaxunfold": {"parameters": 7}, "zuko": {"missing": "not installed"}}
     result = {"built": built, "gemm": {"1 x 1 x 1": {"numpy": 5.0}}, "tasks": [task]}
-    lines = compare.table(result).splitlines()
+    lines = page.table(result).splitlines()
     assert "| zuko | not installed | | | | | | |" in lines
     # 1 GFLOP in 2 s of 5 GFLOP/s
     assert any("| 10 % |" in line for line in lines)
-    assert compare.best_peer(task["rows"]) is None
+    assert page.best_peer(task["rows"]) is None
