@@ -7,6 +7,7 @@ import dataclasses
 import json
 import os
 import time
+import zlib
 from pathlib import Path
 
 import jax
@@ -156,6 +157,9 @@ def fit(config: ConfigDict, folder: Path) -> tuple[runs.Run, Events]:
     config, base = with_base(config)
     run, source, valid, test = prepare(config, resolve(config.data.path), base)
     refuse_another(folder, run)
+    # the same events may lie elsewhere on another machine
+    settings = configs.to_json(configs.override(run.config, [("data.path", "anywhere")]))
+    processes.agree("--config and --data, by a checksum", zlib.crc32(f"{settings} {run.about['data']}".encode()))
     leads = processes.leads()
     if leads:
         saved.save_setup(folder, run)

@@ -62,11 +62,11 @@ def leads() -> bool:
 
 
 def agree(what: str, value: int) -> None:
-    """Raise InputError, in all processes, where they do not have the same number."""
+    """Raise InputError, in all processes, where they do not have the same number of 32 bits."""
     if jax.process_count() == 1:
         return
     from jax.experimental import multihost_utils
 
-    found = np.ravel(multihost_utils.process_allgather(np.array([value], np.int64)))
+    found = np.ravel(multihost_utils.process_allgather(np.array([value], np.uint32)))
     if len(set(found.tolist())) > 1:
         raise InputError(f"{what}: expected the same in all processes, found {', '.join(map(str, found))}")
