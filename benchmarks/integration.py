@@ -1,18 +1,20 @@
 """Phase-space integrals with known values: a flow trained on its own points, beside VEGAS.
 
     pip install 'jaxunfold[integration]'
-    python benchmarks/integration.py --out runs/integration
-    python benchmarks/integration.py --out runs/integration --losses kl --seed 1
+    python -m benchmarks.integration --out runs/integration --seeds 0,1,2
+    python -m benchmarks.integration --out runs/integration --seeds 0,1,2 --madnis ~/peers/bin/python
 
 Three integrands: the four-dimensional camel of arXiv:2001.05486, Eq. (24); a Breit-Wigner ridge along the diagonal of
 a square; four massless particles with two Breit-Wigner resonances and cuts on their masses and polar angle, in the
 eight numbers of RAMBO on diet. Every sampler has the same number of points to learn from, and is then judged by
 ``ESTIMATES`` independent integrals: mean and width of their pulls, relative error of one, unweighting efficiency.
+MadNIS needs PyTorch: it runs in a process of its own, with the interpreter of benchmarks/peers/requirements.txt.
 """
 
 import argparse
 import json
-import math
+import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -20,78 +22,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from benchmarks.integrands import INTEGRANDS
 from jaxunfold import integration
-from jaxunfold.physics import fourvectors as fv
-from jaxunfold.physics import phase_space
 from jaxunfold.report import style
 
 ESTIMATES, POINTS = 20, 16384
+FIGURE = ("uniform", "vegas", "MadNIS", "flow, kl")
 FLOW = {"blocks": 4, "bins": 12, "hidden": 48, "layers": 2}
-SIGMA, GAMMA = 0.2, 0.01
-ENERGY, MASSES, WIDTHS, LOWEST, COS_MAX = 300.0, (91.2, 80.4), (10.0, 10.0), 40.0, 0.8
-
-
-def camel(x):
-    """Two Gaussian humps on the diagonal, [n, 4]."""
-    humps = sum(jnp.exp(-jnp.sum((x - centre) ** 2, -1) / SIGMA**2) for centre in (1 / 3, 2 / 3))
-    return 0.5 * humps / (SIGMA * math.sqrt(math.pi)) ** x.shape[1]
-
-
-def camel_value(dim=4):
-    """In error functions."""
-    one = 0.5 * (math.erf(1 / (3 * SIGMA)) + math.erf(2 / (3 * SIGMA)))
-    return one**dim
-
-
-def ridge(x):
-    """A Breit-Wigner in the difference of two coordinates: no product of functions of one."""
-    return GAMMA / math.pi / ((x[:, 0] - x[:, 1]) ** 2 + GAMMA**2)
-
-
-def ridge_value():
-    """In closed form."""
-    return 2 / math.pi * (math.atan(1 / GAMMA) - 0.5 * GAMMA * math.log(1 + 1 / GAMMA**2))
-
-
-def breit_wigner(s, mass, width):
-    """In s, of unit area."""
-    return mass * width / math.pi / ((s - mass**2) ** 2 + (mass * width) ** 2)
-
-
-def four_body(x):
-    """Particles 1, 2 and 3, 4 from resonances; both masses above a cut, the first pair's polar angle within one."""
-    p = jax.vmap(lambda row: phase_space.massless(row, ENERGY))(x)
-    pairs = p[:, 0] + p[:, 1], p[:, 2] + p[:, 3]
-    value = phase_space.volume(4, ENERGY)
-    for pair, mass, width in zip(pairs, MASSES, WIDTHS):
-        s = fv.mass_squared(pair)
-        value = value * jnp.where(s > LOWEST**2, breit_wigner(s, mass, width), 0.0)
-    cos = pairs[0][:, 3] / jnp.linalg.norm(pairs[0][:, 1:], axis=-1)
-    return jnp.where(jnp.abs(cos) < COS_MAX, value, 0.0)
-
-
-def four_body_value(num=1500):
-    """Two-body phase spaces one inside the other, the masses by quadrature in the resonances' own angle."""
-    nodes, weight = np.polynomial.legendre.leggauss(num)
-
-    def axis(mass, width):
-        low, high = (math.atan((s - mass**2) / (mass * width)) for s in (LOWEST**2, ENERGY**2))
-        angle = 0.5 * (high - low) * nodes + 0.5 * (high + low)
-        return mass**2 + mass * width * np.tan(angle), 0.5 * (high - low) * weight / math.pi
-
-    (a, wa), (b, wb) = (axis(*pair) for pair in zip(MASSES, WIDTHS))
-    s = ENERGY**2
-    root = np.sqrt(a)[:, None] + np.sqrt(b) < ENERGY
-    triangle = (1 - a[:, None] / s - b / s) ** 2 - 4 * a[:, None] * b / s**2
-    two = np.where(root, np.sqrt(np.maximum(triangle, 0.0)), 0.0) / (8 * math.pi)
-    return COS_MAX * float(wa @ two @ wb) / (2 * math.pi) ** 2 / (8 * math.pi) ** 2
-
-
-INTEGRANDS = {
-    "camel, 4 dimensions": (camel, 4, camel_value),
-    "Breit-Wigner ridge": (ridge, 2, ridge_value),
-    "2 to 4 with cuts": (four_body, 8, four_body_value),
-}
 
 
 def judged(draw_weights, value):
@@ -109,13 +46,13 @@ def judged(draw_weights, value):
 
 def with_flow(function, dim, value, loss, seed, steps, batch_size):
     """Numbers of a trained flow, the spread of its weights while training, and weights over their mean."""
-    begin = time.monotonic()
+    begin = time.process_time()
     sampler = integration.build_sampler(dim, **FLOW)
     params, spread = integration.train(
         jax.random.key(seed), sampler, function, loss=loss, steps=steps, batch_size=batch_size
     )
     spread.block_until_ready()
-    seconds = time.monotonic() - begin
+    seconds = time.process_time() - begin
     draw = integration.compiled_weights(sampler, function, POINTS)
     out = judged(lambda i: np.asarray(draw(params, jax.random.fold_in(jax.random.key(100), i)), np.float64), value)
     w = np.asarray(draw(params, jax.random.key(99)))
@@ -134,10 +71,10 @@ def with_vegas(function, dim, value, seed, points):
     def integrand(x):
         return np.asarray(compiled(jnp.asarray(x, jnp.float32)), np.float64)
 
-    begin = time.monotonic()
+    begin = time.process_time()
     integrator = vegas.Integrator([[0, 1]] * dim)
     integrator(integrand, nitn=10, neval=points // 10)
-    seconds = time.monotonic() - begin
+    seconds = time.process_time() - begin
 
     def draw(i):
         y = np.random.default_rng([seed, i]).uniform(size=(POINTS, dim))
@@ -166,6 +103,42 @@ def with_nothing(function, dim, value):
     return judged(draw, value), w / w.mean()
 
 
+def with_madnis(python, number, value, loss, seed, steps, batch_size):
+    """The same of MadNIS, which ``python`` has."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "found.npz"
+        options = {"integrand": number, "loss": loss, "seed": seed, "steps": steps, "batch": batch_size}
+        command = [
+            python,
+            "-m",
+            "benchmarks.peers.madnis",
+            str(file),
+            "--estimates",
+            ESTIMATES + 1,
+            "--points",
+            POINTS,
+        ]
+        command += [part for name, option in options.items() for part in (f"--{name}", option)]
+        subprocess.run([str(part) for part in command], check=True, cwd=Path(__file__).parents[1])
+        found = np.load(file)
+        w = found["weights"]
+        out = judged(lambda i: w[i], value)
+        return out | {"seconds": float(found["seconds"]), "seen": int(found["seen"])}, w[-1] / w[-1].mean()
+
+
+def summary(results):
+    """Mean and range over seeds: {integrand: {sampler: {number: [mean, lowest, highest]}}}."""
+    out = {}
+    for name, samplers in results[0].items():
+        for sampler, numbers in samplers.items():
+            if isinstance(numbers, dict):
+                each = {key: [run[name][sampler][key] for run in results] for key in numbers}
+                out.setdefault(name, {})[sampler] = {
+                    key: [float(np.mean(v)), min(v), max(v)] for key, v in each.items()
+                }
+    return out
+
+
 def figure(shown, spreads, path):
     """Weights of each sampler (top) and their spread while a flow is trained (bottom)."""
     with style.context():
@@ -173,7 +146,8 @@ def figure(shown, spreads, path):
         axes = plot.subplots(2, len(shown))
         bins = np.linspace(-4, 2.5, 66)
         for column, (name, weights) in zip(axes.T, shown.items()):
-            for (label, w), colour in zip(weights.items(), (style.TRUTH, style.RECO, style.UNFOLDED)):
+            kept = {label: w for label, w in weights.items() if label in FIGURE}
+            for (label, w), colour in zip(kept.items(), (style.TRUTH, *style.SERIES)):
                 log_w = np.log10(np.maximum(w, 1e-4))
                 column[0].hist(log_w, bins, histtype="step", label=label, color=colour, weights=w / len(w))
             column[0].set(
@@ -194,27 +168,35 @@ def main():
     parser.add_argument("--losses", default="kl,chi2,exponential")
     parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--batch", type=int, default=2048)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seeds", default="0")
+    parser.add_argument("--madnis", help="interpreter that has madnis; left out, it is not compared")
     args = parser.parse_args()
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
-    results, shown, spreads = {}, {}, {}
-    for name, (function, dim, known) in INTEGRANDS.items():
-        value = known()
-        plain, w = with_nothing(function, dim, value)
-        results[name], shown[name], spreads[name] = {"value": value, "uniform": plain}, {"uniform": w}, {}
-        results[name]["vegas"], shown[name]["vegas"] = with_vegas(
-            function, dim, value, args.seed, args.steps * args.batch
-        )
-        for loss in args.losses.split(","):
-            found, spread, w = with_flow(function, dim, value, loss, args.seed, args.steps, args.batch)
-            results[name][f"flow, {loss}"], spreads[name][loss] = found, spread
-            shown[name].setdefault(f"flow, {loss}", w)
-        shown[name] = dict(list(shown[name].items())[:3])
-        (out / f"integration-{args.seed}.json").write_text(json.dumps(results, indent=2))
-        for sampler, numbers in results[name].items():
-            print(name, sampler, numbers, flush=True)
-    figure(shown, spreads, out / "integration.png")
+    everything = []
+    for seed in map(int, args.seeds.split(",")):
+        results, shown, spreads = {}, {}, {}
+        everything.append(results)
+        for number, (name, (function, dim, known)) in enumerate(INTEGRANDS.items()):
+            value, points = known(), args.steps * args.batch
+            plain, w = with_nothing(function, dim, value)
+            results[name], shown[name], spreads[name] = {"value": value, "uniform": plain}, {"uniform": w}, {}
+            results[name]["vegas"], shown[name]["vegas"] = with_vegas(function, dim, value, seed, points)
+            for loss in ("kl", "variance") if args.madnis else ():
+                found, w = with_madnis(args.madnis, number, value, loss, seed, args.steps, args.batch)
+                results[name][f"madnis, {loss}"] = found
+                if loss == "kl":
+                    shown[name]["MadNIS"] = w
+            for loss in args.losses.split(","):
+                found, spread, w = with_flow(function, dim, value, loss, seed, args.steps, args.batch)
+                results[name][f"flow, {loss}"], spreads[name][loss] = found, spread
+                shown[name].setdefault(f"flow, {loss}", w)
+            (out / f"integration-{seed}.json").write_text(json.dumps(results, indent=2))
+            for sampler, numbers in results[name].items():
+                print(seed, name, sampler, numbers, flush=True)
+        if seed == int(args.seeds.split(",")[0]):
+            figure(shown, spreads, out / "integration.png")
+    (out / "summary.json").write_text(json.dumps(summary(everything), indent=2))
 
 
 if __name__ == "__main__":

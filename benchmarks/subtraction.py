@@ -1,6 +1,6 @@
 """Event subtraction on the toy of arXiv:2008.08558, Eqs. (13), (14): B = 1/x + 0.1, S = 1/x on [1, 200].
 
-    python benchmarks/subtraction.py --out runs/subtraction --seeds 5
+    python -m benchmarks.subtraction --out runs/subtraction --seeds 5
 
 Every seed draws samples of its own, and what is left is compared with the constant it should be: difference of two
 histograms, two-class GAN, flow with signed weights. An error is the root of the mean square of (found / 0.1 - 1) over
@@ -13,16 +13,11 @@ import math
 import time
 from pathlib import Path
 
-import jax
 import numpy as np
-import optax
 from scipy.stats import norm
 
-from jaxunfold.methods import METHODS
+from benchmarks import subtracting
 from jaxunfold.report import style
-from jaxunfold.training import steps
-from jaxunfold.training.duel import duel
-from jaxunfold.types import Reco, Spec
 from jaxunfold.unbinned import subtraction
 
 LOW, HIGH, FLAT = 1.0, 200.0, 0.1
@@ -32,7 +27,6 @@ FRACTION = SIGMA_S / SIGMA_B
 EVENTS, DRAWN, BINS = 50_000, 1_000_000, 20
 EDGES = np.linspace(LOW, HIGH, BINS + 1)
 GRID = np.geomspace(LOW, HIGH, 20001)
-NET = {"hidden": 32, "layers": 2}
 
 
 def base_cdf(x):
@@ -55,36 +49,17 @@ def decode(z):
     return np.interp(norm.cdf(z), base_cdf(GRID), GRID)
 
 
-def with_gan(base, subtracted, seed, num_steps=3000, batch=1024):
+def with_gan(base, subtracted, seed):
     """Events of the difference from the two-class GAN, [DRAWN]."""
-    data = subtraction.labelled(encode(base)[:, None], encode(subtracted)[:, None])
-    players = subtraction.players(1, FRACTION, NET, NET)
-    optimizer = optax.adam(optax.cosine_decay_schedule(1e-3, num_steps, 0.05), b1=0.5)
-    init, step = duel(players, optimizer, penalty={"kind": "wrong_side", "weight": 1.0}, ema=0.999)
-    key = jax.random.key(seed)
-    state, _ = steps.run(step, init(key, data), steps.rows_of(data, batch), jax.random.fold_in(key, 1), num_steps)
-    found = jax.jit(lambda params, key: subtraction.difference(players, params, key, DRAWN))
-    return decode(np.asarray(found(state.ema, jax.random.fold_in(key, 2)))[:, 0])
+    base, subtracted = (encode(x)[:, None] for x in (base, subtracted))
+    return decode(subtracting.with_gan(base, subtracted, FRACTION, seed, DRAWN)[:, 0])
 
 
-def with_flow(base, subtracted, seed, num_steps=1500, batch=2048):
+def with_flow(base, subtracted, seed):
     """The same from a flow with signed weights; a second, normal column gives its couplings something to couple."""
-    events, weight = subtraction.signed(encode(base)[:, None], encode(subtracted)[:, None], FRACTION)
     rng = np.random.default_rng(seed)
-    data = steps.unconditional(np.column_stack([events, rng.normal(size=len(events))]), weight)
-    optimizer = optax.chain(
-        optax.clip_by_global_norm(1.0), optax.adam(optax.cosine_decay_schedule(2e-3, num_steps, 0.05))
-    )
-    flow = {"layer": "spline", "blocks": 4, "bins": 6, "bound": 4.5, "hidden": 16, "layers": 1}
-    method = METHODS["cinn"](
-        Spec(2, 0, ("x", "u")), optimizer, flow=flow, condition={"output": 1}, ema=0.99
-    )  # fmt: skip
-    key = jax.random.key(seed)
-    state = method.init(key, data)
-    state, _ = steps.run(method.step, state, steps.rows_of(data, batch), jax.random.fold_in(key, 1), num_steps)
-    found = jax.jit(lambda state, key: method.unfold(key, state, Reco(np.zeros((1, 0))), DRAWN // 4).samples)
-    drawn = [np.asarray(found(state, jax.random.fold_in(key, 2 + i)))[0, :, 0] for i in range(4)]
-    return decode(np.concatenate(drawn))
+    base, subtracted = (np.column_stack([encode(x), rng.normal(size=len(x))]) for x in (base, subtracted))
+    return decode(subtracting.with_flow(base, subtracted, FRACTION, seed, DRAWN)[:, 0])
 
 
 def density(x):

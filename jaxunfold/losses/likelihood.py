@@ -21,6 +21,14 @@ def negative_log_likelihood(z: Float[Array, "*n d"], log_det: Float[Array, "*n"]
     return -standard_normal_log_prob(z) - log_det
 
 
+def gaussian_nll(residual: Float[Array, "*n"], log_width: Float[Array, "*n"]) -> Float[Array, "*n"]:
+    """-log N(residual; 0, width^2) of a target whose width a network predicts as well, without the constant.
+
+    Badger et al., arXiv:2206.14831, Eq. (11): the width is as large as what the mean misses.
+    """
+    return 0.5 * (residual * jnp.exp(-log_width)) ** 2 + log_width
+
+
 def gaussian_prior(params) -> Float[Array, ""]:
     """-log p(theta) of a standard normal prior over the trained parameters, up to a constant: half their square norm.
 

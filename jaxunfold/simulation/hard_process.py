@@ -81,10 +81,16 @@ def simulate(
     return Events(
         reco=np.zeros((num_events, 0, 4), np.float32), truth=truth, truth_names=process.truth,
         attrs={
-            "process": process.name, "sqrt_s_gev": process.sqrt_s_gev, "seed": seed,
+            "process": process.name, "sqrt_s_gev": process.sqrt_s_gev, "seed": seed, **cross_section(pythia),
             "generator": "Pythia 8 (pythia8mc), hard process", "code_version": STREAM,
         },
     )  # fmt: skip
+
+
+def cross_section(pythia: Any) -> dict[str, float]:
+    """Of the process with these decays, and the statistical error of Pythia's estimate, as a file's attributes."""
+    info = pythia.infoPython()
+    return {"cross_section_pb": 1e9 * info.sigmaGen(), "cross_section_error_pb": 1e9 * info.sigmaErr()}
 
 
 def massless_labels(process: HardProcess) -> np.ndarray:

@@ -56,3 +56,19 @@ def test_wrong_configs_are_one_line():
     other = hard_process.from_config({**values, "pdg": {**values["pdg"], "t": 8}})
     with pytest.raises(InputError, match="expected code 8 in every event"):
         hard_process.simulate(other, 1, 1)
+
+
+def test_photon_alone_has_no_peak_and_a_smaller_cross_section(tmp_path):
+    """Pythia's Drell-Yan with and without the Z: two in three events of the one are at its mass, one in ten else."""
+    found = {}
+    for name in ("drell_yan", "drell_yan_photon"):
+        out = tmp_path / f"{name}.h5"
+        argv = ["--config", f"configs/data/{name}.py", "--events", "1000", "--seed", "1", "--out", str(out)]
+        assert simulate.main(argv) == 0
+        found[name] = event_files.read(out, require_truth=True)
+    peak = {name: np.mean(np.abs(mass(e.truth.astype(np.float64).sum(1)) - 91.2) < 5) for name, e in found.items()}
+    assert peak["drell_yan"] > 0.6
+    assert peak["drell_yan_photon"] < 0.2
+    both = [events.attrs["cross_section_pb"] for events in found.values()]
+    assert 0.02 < both[1] / both[0] < 0.2
+    assert found["drell_yan"].attrs["cross_section_error_pb"] < 0.05 * both[0]
