@@ -4,8 +4,8 @@
 
 After arXiv:2008.08558, section 3.2, and the talk's Example II, which have it of Z + jet: B is the squared matrix
 element in the dipole's variables y = s_13 / s and z, S the dipole; both go as 1 / y where quark and gluon are
-collinear, and B - S is finite there. Gluons are hard, z < 0.8, y is above a cut, and z above 0.4, below which B is smaller than S. What is left is compared with the
-closed form in bins of y and of z.
+collinear, and B - S is finite there. Gluons are hard, z < 0.8, y is above a cut, and z above 0.4, as below it B is
+smaller than S. What is left is compared with the closed form in bins of y and of z.
 """
 
 import argparse

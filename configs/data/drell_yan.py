@@ -3,7 +3,7 @@
     python -m jaxunfold.simulate --config configs/data/drell_yan.py --events 1000000 --seed 1 --out drell_yan.h5
 
 Nothing is measured: the file has truth alone. Transverse momentum adds up to zero: four numbers make an event. The
-pair's mass is above 50 GeV; with configs/data/drell_yan.py:30 above 30 GeV, where the photon alone makes a fifth as many pairs.
+pair's mass is above 50 GeV; with configs/data/drell_yan.py:30 above 30 GeV, and a fifth is the photon's alone.
 """
 
 from ml_collections import ConfigDict
