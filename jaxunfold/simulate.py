@@ -13,7 +13,7 @@ from jaxunfold import cli, config
 from jaxunfold.data import events as event_files
 from jaxunfold.data import ramps
 from jaxunfold.errors import InputError
-from jaxunfold.simulation import STREAM, chunk, generator, hard_process, process, run, w_jets
+from jaxunfold.simulation import STREAM, chunk, generator, hard_process, process, run, shower, w_jets
 
 EXAMPLE = "--config configs/data/zw_2jet.py --events 10000 --seed 3 --out events.h5"
 
@@ -51,12 +51,20 @@ def _w_jets(values: dict, args: argparse.Namespace) -> None:
 
 
 def _hard_process(values: dict, args: argparse.Namespace) -> None:
-    what, out = hard_process.from_config(values), Path(args.out)
+    _one_by_one(hard_process, values, args)
+
+
+def _shower(values: dict, args: argparse.Namespace) -> None:
+    _one_by_one(shower, values, args)
+
+
+def _one_by_one(chain, values: dict, args: argparse.Namespace) -> None:
+    what, out = chain.from_config(values), Path(args.out)
     cli.check_at_least(args, events=1, seed=0)
     cli.check_writable_dir(out.parent)
     begin = time.monotonic()
     with cli.progress(f"simulate {what.name}", args.events) as advance:
-        found = hard_process.simulate(what, args.seed, args.events, advance)
+        found = chain.simulate(what, args.seed, args.events, advance)
     event_files.write(out, found)
     cli.summary(f"simulated {out}", {"events": f"{args.events} in {time.monotonic() - begin:.0f} s"})
 
@@ -80,7 +88,13 @@ def _ramp(values: dict, args: argparse.Namespace) -> None:
     cli.summary(f"simulated {out}", {"density": name, "points": f"{args.events:,}"})
 
 
-CHAINS = {"detector": _detector, "w_jets": _w_jets, "ramp": _ramp, "hard_process": _hard_process}
+CHAINS = {
+    "detector": _detector,
+    "w_jets": _w_jets,
+    "ramp": _ramp,
+    "hard_process": _hard_process,
+    "shower": _shower,
+}
 """What a config's ``chain`` may be; it is "detector" where there is none. (values, arguments) -> None."""
 
 

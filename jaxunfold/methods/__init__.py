@@ -3,6 +3,7 @@
 from functools import partial
 
 from jaxunfold.methods import (
+    aae,
     bayesian,
     cinn,
     einn,
@@ -17,9 +18,12 @@ from jaxunfold.methods import (
     neural_ode,
     omnifold,
     tilt,
+    vae,
+    vae_gan,
 )
 
 METHODS = {
+    "aae": aae.build,
     "cinn": cinn.build,
     "einn": einn.build,
     "fcgan": fcgan.build,
@@ -30,6 +34,8 @@ METHODS = {
     "neural_ode": neural_ode.build,
     "omnifold": omnifold.build,
     "tilt": tilt.build,
+    "vae": vae.build,
+    "vae_gan": vae_gan.build,
 }
 # methods made of another one find it by its name
 METHODS["bayesian"] = partial(bayesian.build, dict(METHODS))

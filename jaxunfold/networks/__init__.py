@@ -4,7 +4,7 @@ No other folder imports flax.
 """
 
 from jaxunfold.networks.attention import set_encoder
-from jaxunfold.networks.base import ACTIVATIONS, SEEN, Conditioner, Network, count, soft_limit
+from jaxunfold.networks.base import ACTIVATIONS, SEEN, Conditioner, Network, activation_of, count, soft_limit
 from jaxunfold.networks.dense import conditioner, deep_mlp, mlp
 from jaxunfold.networks.encoder import ENCODERS, Encoder, build_encoder
 from jaxunfold.networks.local import drawn_outputs, localise
@@ -19,6 +19,7 @@ __all__ = [
     "Encoder",
     "Network",
     "Velocity",
+    "activation_of",
     "build_encoder",
     "build_velocity",
     "conditioner",
