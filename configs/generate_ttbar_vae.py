@@ -1,6 +1,6 @@
 """Top pairs from autoencoders: the VAE and its relatives of the review arXiv:2008.08558, section 2.2, Eqs. (4), (5).
 
-    python -m jaxunfold.train --config configs/generate_ttbar_vae.py               # VAE, KL with weight 1
+    python -m jaxunfold.train --config configs/generate_ttbar_vae.py               # VAE
     python -m jaxunfold.train --config configs/generate_ttbar_vae.py:buffer        # B-VAE, density information buffer
     python -m jaxunfold.train --config configs/generate_ttbar_vae.py:adversarial   # adversarial autoencoder
     python -m jaxunfold.train --config configs/generate_ttbar_vae.py:gan           # VAE-GAN
@@ -17,8 +17,8 @@ from jaxunfold import config as configs
 NET = {"hidden": 128, "layers": 3}
 CRITIC = {"critic": {"hidden": 128, "layers": 3}, "loss": "jensen_shannon", "critic_rate": 1.0}
 VARIANTS = {
-    "": ("vae", {"beta": 1.0, "buffer": 0, "buffer_width": 1.0}),
-    "buffer": ("vae", {"beta": 0.02, "buffer": 40_960, "buffer_width": 1.0}),
+    "": ("vae", {"beta": 0.1, "buffer": 0, "buffer_width": 1.0}),
+    "buffer": ("vae", {"beta": 0.005, "buffer": 40_960, "buffer_width": 1.0}),
     "adversarial": ("aae", {**CRITIC, "penalty": {"kind": "wrong_side", "weight": 0.1}, "weight": 1.0}),
     "gan": ("vae_gan", {**CRITIC, "penalty": {"kind": "wrong_side", "weight": 0.1}, "weight": 1.0, "beta": 0.1}),
 }
@@ -38,7 +38,7 @@ def get_config(arg: str = "") -> ConfigDict:
         "end_factor": 0.02,
         "clip_norm": 10.0,
     }
-    config.training.epochs = 20
+    config.training.epochs = 12
     if arg == "smoke":
         config.training.epochs = 1
         config.evaluation.update({"events": 1000, "draws": 5})
