@@ -81,7 +81,10 @@ def build(
 
     def around_events(state: State, key, shape):
         choice, noise = jax.random.split(key)
-        chosen = jax.random.categorical(choice, jnp.log(state.weight), shape=shape)
+        total = jnp.cumsum(state.weight)
+        # not at zero, where an event without any weight would be found
+        share = 1 - jax.random.uniform(choice, shape)
+        chosen = jnp.minimum(jnp.searchsorted(total, share * total[-1]), buffer - 1)
         reco = Reco(jnp.zeros((buffer, 0)))
         mean, log_width = jax.vmap(auto.encode, (None, 0, 0))(state.trained.ema, state.events, reco)
         width = buffer_width * jnp.exp(log_width)
