@@ -27,6 +27,11 @@ from jaxunfold.types import Anchor, Key, Method, Reco, Unfolded
 DRAWS_PER_CALL = 131072
 
 
+def events_per_call(num_events: int, num_draws: int) -> int:
+    """How many of a sample's events are unfolded at a time."""
+    return max(1, min(num_events, DRAWS_PER_CALL // min(num_draws, DRAWS_PER_CALL)))
+
+
 @dataclasses.dataclass(frozen=True)
 class Run:
     """A trained run. Make one with ``saved.load``; training makes one with ``assemble``.
@@ -97,17 +102,19 @@ class Run:
             reco = truth_alone(reco)
         return match_columns(reco, self.problem.truth_names, self.problem.reco_names, self.problem.extra_names)
 
-    def in_support(self, reco: Any) -> tuple[np.ndarray, np.ndarray] | None:
+    def in_support(self, reco: Any, encoded: Reco | None = None) -> tuple[np.ndarray, np.ndarray] | None:
         """Which events are like those trained on [n], and the log density of their features among them [n].
 
         See ``data.support``; None for a run that has no record of it. An event that does not pass at reco level has
-        no features: it counts as inside, with a density of NaN.
+        no features: it counts as inside, with a density of NaN. encoded: The events as the network sees them, where
+        all of them pass and that is at hand.
         """
         if self.support is None:
             return None
         events = self.events(reco)
-        features = preprocess.encode_reco(self.pipeline, self.fitted, with_placeholders(events)).features
-        density = supports.log_density(self.support, features)
+        if encoded is None:
+            encoded = preprocess.encode_reco(self.pipeline, self.fitted, with_placeholders(events))
+        density = supports.log_density(self.support, encoded.features)
         inside = supports.inside(self.support, density)
         if events.pass_reco is not None:
             density = np.where(events.pass_reco, density, np.nan)
@@ -185,20 +192,36 @@ class Run:
         if self.method.whole_sample:
             return self._unfold_sample(key, self.events(reco), num_draws, progress)
         encoded = preprocess.encode_reco(self.pipeline, self.fitted, self.events(reco))
-        n = len(encoded.features)
-        draws = min(num_draws, DRAWS_PER_CALL)
-        size = max(1, min(n, DRAWS_PER_CALL // draws))
+        return self.unfold_encoded(key, encoded, num_draws, progress, uncertainty)
+
+    def unfold_encoded(
+        self,
+        key: Key,
+        encoded: Reco,
+        num_draws: int,
+        progress: Callable[[int], None] | None = None,
+        uncertainty: bool = False,
+        first: int = 0,
+        total: int | None = None,
+    ) -> Unfolded:
+        """``unfold`` of events as the network sees them, numpy arrays [n], which may be a part of a larger sample.
+
+        first: The part's first row in the sample, a multiple of ``events_per_call``. total: Events in the sample, n
+          for None. A sample's parts have the draws that it has as a whole.
+        """
+        n, total = len(encoded.features), total or len(encoded.features)
+        draws, size = min(num_draws, DRAWS_PER_CALL), events_per_call(total, num_draws)
         parts = []
         for start in range(0, n, size):
             part = jax.tree.map(lambda a, s=start: _padded(a[s : s + size], size), encoded)
             kept = min(size, n - start)
             pieces = []
-            for first in range(0, num_draws, draws):
-                call_key = jax.random.fold_in(jax.random.fold_in(key, start), first)
+            for begin in range(0, num_draws, draws):
+                call_key = jax.random.fold_in(jax.random.fold_in(key, first + start), begin)
                 pieces.append(self._draw(self.state, call_key, part, draws, uncertainty))
             joined = jax.tree.map(lambda *a, kept=kept: np.concatenate(a, axis=1)[:kept, :num_draws], *pieces)
             if not np.isfinite(joined.samples).all():
-                row = start + int(np.argwhere(~np.isfinite(joined.samples))[0][0])
+                row = first + start + int(np.argwhere(~np.isfinite(joined.samples))[0][0])
                 raise InputError(f"event {row}: expected finite draws, found NaN or infinity")
             parts.append(joined)
             if progress is not None:

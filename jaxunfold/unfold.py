@@ -1,83 +1,100 @@
 """Unfold measured events: draws from the posterior of each, in physical units, as one result bundle (HDF5).
 
 python -m jaxunfold.unfold --workdir DIR --data FILE --out FILE [--draws K] [--seed S]
+
+The file is read and unfolded in parts, which wait in the folder FILE.parts until the result is there, so that memory
+does not bound the number of events, and the same command goes on where it was interrupted.
 """
 
 import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
 import jaxunfold
-from jaxunfold import cli
+from jaxunfold import cli, streaming
 from jaxunfold import config as configs
 from jaxunfold.bundle import files
-from jaxunfold.bundle.per_event import median_and_width
-from jaxunfold.data.events import Events, read
-from jaxunfold.data.files import write_datasets
-from jaxunfold.data.location import fingerprint, resolve
+from jaxunfold.data import parts
+from jaxunfold.data.events import scan
+from jaxunfold.data.location import resolve
+from jaxunfold.data.rows import RowWriter
 from jaxunfold.errors import InputError
-from jaxunfold.evaluation import unfold_with_progress
-from jaxunfold.metrics.compared import momenta_observables, table_columns, with_named
-from jaxunfold.physics.observables import column_expressions
 from jaxunfold.problem import unconditional
 from jaxunfold.run import Run
-from jaxunfold.types import Unfolded
+from jaxunfold.streaming import Job
 
 EXAMPLE = "--workdir runs/mine --data data.h5 --out draws.h5 --draws 100"
+SPREADS = 4096
+"""Draws of each part whose sigma / p the summary is made of."""
 
 
-def per_event(run: Run, unfolded: Unfolded) -> dict[str, tuple[np.ndarray, dict]]:
-    """Median and width of every observable's draws in each event, [n, m]."""
-    names, medians, widths = [], [], []
-    for name, draws in observables(run, unfolded.samples).items():
-        median, width = median_and_width(draws, np.asarray(unfolded.log_weights))
-        names, medians, widths = [*names, name], [*medians, median], [*widths, width]
-    columns = (("median", medians), ("width_68", widths))
-    return {f"per_event/{key}": (np.stack(values, -1), {"names": names}) for key, values in columns}
-
-
-def observables(run: Run, samples: np.ndarray) -> dict[str, np.ndarray]:
-    """Canonical and named observables of draws, each [n, k]."""
-    names = run.problem.truth_names
-    if run.problem.kind == "momenta":
-        return momenta_observables(samples, names, run.resonances, run.named)
-    units = run.problem.truth_units or ("",) * len(names)
-    return with_named(table_columns(samples, names), column_expressions(dict(zip(names, units)), run.named))
-
-
-def write_draws(path: str, run: Run, unfolded: Unfolded, events: Events, attrs: dict) -> int | None:
-    """Write a result bundle, see ``bundle.files``; returns how many events are outside of the training's support."""
-    names = {"labels" if run.problem.kind == "momenta" else "names": run.problem.truth_names}
-    names["units"] = run.problem.truth_units
-    datasets = {f"samples/{run.problem.kind}": (unfolded.samples, names)}
-    found = run.in_support(events)
-    inside, density = found or (None, None)
-    for name, values in (
-        ("log_weights", unfolded.log_weights),
-        ("member", unfolded.member),
-        ("weight", events.weight),
-        ("sample_weight", unfolded.weight),
-        ("yields", unfolded.yields),
-        ("uncertainty", unfolded.uncertainty),
-        ("event", np.arange(len(events))),
-        ("in_support", inside),
-        ("log_support", density),
-        *((f"info/{name}", np.atleast_1d(values)) for name, values in (unfolded.info or {}).items()),
-    ):
-        if values is not None:
-            datasets[name] = (values, {})
-    if len(unfolded.samples) == len(events):
-        datasets |= per_event(run, unfolded)
-    about = {
+def attributes(run: Run, job: Job) -> dict:
+    """What a result says of itself, see ``bundle.files``."""
+    return {
         "code_version": jaxunfold.__version__,
-        "events": len(events),
+        "events": job.num_events,
         "config": configs.to_json(run.config),
-        "model_hash": files.hash_of((run.state, run.fitted), configs.to_json(run.config)),
+        "model_hash": job.model,
         "training_data_hash": run.about.get("data"),
         **files.attributes(run.resonances, run.named),
+        "method": run.config.method,
+        "seed": job.seed,
+        "density_of": run.density_of,
+        "draws": job.draws,
+        "data": os.path.basename(job.data),
+        "data_hash": job.sample,
     }
-    write_datasets(path, datasets, {**about, **attrs})
-    return None if inside is None else int(np.sum(~inside))
+
+
+def unfold(run: Run, job: Job, folder: Path, done: list[int], progress: Callable[[int], None]) -> None:
+    """Leave every part in the folder; ``done`` are there already."""
+    for index in sorted(set(range(job.num_parts)) - set(done)):
+        parts.save(folder, index, streaming.compute(run, job, index, progress))
+
+
+def assemble(out: str, run: Run, job: Job, folder: Path) -> dict:
+    """Write the result of all parts; returns the rows of the summary that are known by then."""
+    kind, names = run.problem.kind, run.problem.truth_names
+    texts = {f"samples/{kind}": {"labels" if kind == "momenta" else "names": names, "units": run.problem.truth_units}}
+    outside, spreads, shape, writer = 0, [], None, RowWriter(out)
+    try:
+        for index in range(job.num_parts):
+            arrays = parts.load(folder, index)
+            if (observed := arrays.pop("names", None)) is not None:
+                texts |= {f"per_event/{key}": {"names": observed.tolist()} for key in ("median", "width_68")}
+            writer.append(arrays, texts)
+            shape = shape or arrays[f"samples/{kind}"].shape
+            outside += np.sum(~arrays["in_support"]) if "in_support" in arrays else np.nan
+            if "uncertainty" in arrays:
+                each = arrays["uncertainty"].ravel()
+                spreads.append(each[:: -(-each.size // SPREADS)])
+        writer.close(attributes(run, job))
+    finally:
+        writer.abandon()
+    # one sample for all events has a row of its own
+    n, k = shape[0] if run.method.whole_sample else job.num_events, shape[1]
+    rows = {"draws per event": k} if n == job.num_events else {"weighted draws for all events": k}
+    rows |= {"method": run.config.method}
+    rows["outside of the training's support"] = "not known" if np.isnan(outside) else int(outside)
+    if spreads:
+        rows["median of sigma / p"] = f"{np.median(np.concatenate(spreads)):.3g}"
+    return rows | {"samples": f"{(n, *shape[1:])}, {kind}"}
+
+
+def open_parts(out: str, job: Job) -> tuple[Path, list[int]]:
+    """The folder of the parts, and those that are there from an earlier call of the same command."""
+    folder = parts.folder_of(out)
+    known = parts.owner(folder) == job.key
+    done = [index for index in parts.open_folder(folder, job.key, resume=known) if index < job.num_parts]
+    return folder, done
+
+
+def finished(job: Job, done: list[int]) -> int:
+    """Events in the parts that are done."""
+    return sum(stop - start for start, stop in map(job.span, done))
 
 
 def main(argv=None) -> int:
@@ -95,19 +112,15 @@ def main(argv=None) -> int:
         if unconditional(run.config):
             raise InputError(f"{args.workdir}: unfolds nothing, it generates: python -m jaxunfold.generate")
         data = resolve(args.data)
-        events = run.events(read(data))
         spread = run.method.uncertainty is not None and not args.no_uncertainty
-        unfolded = unfold_with_progress(run, events, args.draws, args.seed, spread)
-        attrs = {"method": run.config.method, "seed": args.seed, "density_of": run.density_of, "draws": args.draws}
-        attrs |= {"data": os.path.basename(data), "data_hash": fingerprint(data)}
-        outside = write_draws(args.out, run, unfolded, events, attrs)
-        n, k = unfolded.log_weights.shape
-        draws = {"draws per event": k} if n == len(events) else {"weighted draws for all events": k}
-        rows = {"events": len(events), **draws, "method": run.config.method}
-        rows["outside of the training's support"] = "not known" if outside is None else outside
-        if unfolded.uncertainty is not None:
-            rows["median of sigma / p"] = f"{np.median(unfolded.uncertainty):.3g}"
-        rows |= {"samples": f"{unfolded.samples.shape}, {run.problem.kind}", "written": args.out}
+        job = streaming.make_job(run, args.workdir, data, scan(data).num_events, args.draws, args.seed, spread)
+        folder, done = open_parts(args.out, job)
+        before = finished(job, done)
+        title = "unfolding" + (f" ({before} events from before)" if before else "")
+        with cli.progress(title, job.num_events - before, "events") as advance:
+            unfold(run, job, folder, done, advance)
+        rows = {"events": job.num_events, **assemble(args.out, run, job, folder), "written": args.out}
+        shutil.rmtree(folder)
         cli.summary("unfolded", rows)
 
     return cli.run_command(body, parser, argv)

@@ -16,7 +16,9 @@ from jaxtyping import Bool, Float
 
 REFERENCE, HELD_OUT, NEIGHBOURS, ALPHA = 8192, 4096, 10, 1e-3
 FLOOR = 1e-4
-CHUNK = 2048
+CHUNK = 512
+CANCELS = 1e-2
+"""Squared distance over squared norm below which float32 is not enough for the difference."""
 
 
 class Support(NamedTuple):
@@ -49,19 +51,33 @@ def fit(features: Float[np.ndarray, "n r"], alpha: float = ALPHA) -> Support:
 
 def log_density(support: Support, features: Float[np.ndarray, "n r"]) -> Float[np.ndarray, " n"]:
     """Log density of each event in standardised features, in chunks."""
-    reference = support.reference.astype(np.float64)
+    centre = support.reference.mean(axis=0)
+    reference = np.asarray(support.reference - centre, np.float32)
     m, r = reference.shape
     k = min(NEIGHBOURS, m)
-    square = np.sum(reference**2, axis=-1)
+    doubled, square = -2 * reference.T, np.sum(reference**2, axis=-1)
     volume = 0.5 * r * math.log(math.pi) - math.lgamma(0.5 * r + 1)
     out = np.empty(len(features))
     for start in range(0, len(features), CHUNK):
-        x = np.asarray(features[start : start + CHUNK], np.float64) @ support.whiten
-        distance = np.sum(x**2, axis=-1)[:, None] + square - 2 * x @ reference.T
-        nearest = np.partition(distance, k - 1, axis=-1)[:, k - 1]
+        x = np.asarray(features[start : start + CHUNK], np.float32) @ support.whiten - centre
+        own = np.sum(x**2, axis=-1)
+        distance = x @ doubled
+        distance += square
+        distance.partition(k - 1, axis=-1)
+        nearest = distance[:, k - 1] + own
+        # a small difference of large numbers needs more digits
+        if (close := ~(nearest > CANCELS * own)).any():
+            nearest[close] = _nearest(reference, x[close], k)
         # equal events have no distance: their density is as high as float32 can tell apart
-        out[start : start + CHUNK] = -0.5 * r * np.log(np.maximum(nearest, 1e-12))
+        out[start : start + CHUNK] = -0.5 * r * np.log(np.maximum(nearest, 1e-12, dtype=np.float64))
     return out + math.log(k / m) - volume + np.linalg.slogdet(support.whiten.astype(np.float64))[1]
+
+
+def _nearest(reference: np.ndarray, x: np.ndarray, k: int) -> np.ndarray:
+    """Squared distance of each point [n, r] to the k-th nearest of the reference [m, r], in double precision."""
+    reference, x = reference.astype(np.float64), x.astype(np.float64)
+    distance = np.sum(x**2, axis=-1)[:, None] + np.sum(reference**2, axis=-1) - 2 * x @ reference.T
+    return np.partition(distance, k - 1, axis=-1)[:, k - 1]
 
 
 def inside(support: Support, density: Float[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
