@@ -202,15 +202,15 @@ class Run:
         progress: Callable[[int], None] | None = None,
         uncertainty: bool = False,
         first: int = 0,
-        total: int | None = None,
+        size: int | None = None,
     ) -> Unfolded:
         """``unfold`` of events as the network sees them, numpy arrays [n], which may be a part of a larger sample.
 
-        first: The part's first row in the sample, a multiple of ``events_per_call``. total: Events in the sample, n
-          for None. A sample's parts have the draws that it has as a whole.
+        size: Events at a time, None for ``events_per_call`` of these. first: The part's first row in the sample, a
+          multiple of size. With the same size a sample's parts have the draws that it has as a whole.
         """
-        n, total = len(encoded.features), total or len(encoded.features)
-        draws, size = min(num_draws, DRAWS_PER_CALL), events_per_call(total, num_draws)
+        n, draws = len(encoded.features), min(num_draws, DRAWS_PER_CALL)
+        size = size or events_per_call(n, num_draws)
         parts = []
         for start in range(0, n, size):
             part = jax.tree.map(lambda a, s=start: _padded(a[s : s + size], size), encoded)

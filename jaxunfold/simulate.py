@@ -7,11 +7,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
-from jaxunfold import cli, config
+from jaxunfold import cli, cluster, config
 from jaxunfold.data import events as event_files
+from jaxunfold.data import parts as files
 from jaxunfold.data import ramps
+from jaxunfold.data.writer import EventWriter
 from jaxunfold.errors import InputError
 from jaxunfold.simulation import STREAM, chunk, generator, hard_process, process, run, shower, w_jets
 
@@ -23,6 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = cli.parser("simulate", __doc__, EXAMPLE, config=True, out=True, seed=False)
     parser.add_argument("--events", type=int, required=True, help="number of accepted events in the file")
     parser.add_argument("--workers", type=int, default=1, help="processes; the file does not depend on it")
+    parser.add_argument("--scheduler", metavar="ADDRESS", help=cluster.HELP)
     parser.add_argument("--resume", action="store_true", help="go on after an interruption")
     return cli.run_command(_body, parser, argv)
 
@@ -32,6 +33,8 @@ def _body(args: argparse.Namespace) -> None:
     chain = values.pop("chain", "detector")
     if chain not in CHAINS:
         raise InputError(f"config.chain: expected one of {', '.join(CHAINS)}, found {chain!r}")
+    if args.scheduler and chain != "detector":
+        raise InputError(f"--scheduler: expected a config whose chain is 'detector', found {chain!r}")
     CHAINS[chain](values, args)
 
 
@@ -72,7 +75,7 @@ def _one_by_one(chain, values: dict, args: argparse.Namespace) -> None:
 def _detector(values: dict, args: argparse.Namespace) -> None:
     what = process.from_config(values)
     begin = time.monotonic()
-    chunks = simulate(what, args.events, args.seed, Path(args.out), args.workers, args.resume)
+    chunks = simulate(what, args.events, args.seed, Path(args.out), args.workers, args.resume, args.scheduler)
     cli.summary(f"simulated {args.out}", summary(what, chunks, args.events, time.monotonic() - begin))
 
 
@@ -99,11 +102,18 @@ CHAINS = {
 
 
 def simulate(
-    what: process.Process, num_events: int, seed: int, out: Path, workers: int = 1, resume: bool = False
-) -> list[chunk.Chunk]:
+    what: process.Process,
+    num_events: int,
+    seed: int,
+    out: Path,
+    workers: int = 1,
+    resume: bool = False,
+    scheduler: str | None = None,
+) -> list[chunk.Cost]:
     """Simulate and write ``out``; finished chunks wait in the folder ``out``.parts until the file is there.
 
-    Returns: The chunks that the file is made of.
+    scheduler: Address of a dask scheduler whose workers do it, in place of ``workers`` of this machine.
+    Returns: What the chunks cost that the file is made of.
     Raises: InputError for a bad number, a missing package, or a place that cannot be written.
     """
     for name, value, low in (("events", num_events, 1), ("seed", seed, 0), ("workers", workers, 1)):
@@ -113,53 +123,65 @@ def simulate(
     if out.is_dir():
         raise InputError(f"--out: expected a file, found the directory {out}")
     cli.check_writable_dir(out.parent)
-    parts = out.with_name(out.name + ".parts")
-    done = run.open_parts(parts, process.key(what, seed, num_events), resume)
-    before = min(run.count(done), num_events)
-    title = f"simulate {what.name}" + (f" ({before} events from before)" if before else "")
-    with cli.progress(title, num_events - before) as advance:
-        reported = before
+    parts = files.folder_of(out)
+    with cluster.connect(scheduler) if scheduler else run.local_pool(workers) as pool:
+        done = run.open_parts(parts, process.key(what, seed, num_events), resume)
+        before = min(run.count(done), num_events)
+        title = f"simulate {what.name}" + (f" ({before} events from before)" if before else "")
+        with cli.progress(title, num_events - before) as advance:
+            reported = before
 
-        def report(count: int) -> None:
-            nonlocal reported
-            if count > reported:
-                advance(count - reported)
-                reported = count
+            def report(count: int) -> None:
+                nonlocal reported
+                if count > reported:
+                    advance(count - reported)
+                    reported = count
 
-        chunks = run.simulate(what, seed, num_events, parts, done, workers, report)
-    event_files.write(out, assemble(what, chunks, seed, num_events))
+            chunks = run.simulate(what, seed, num_events, parts, done, pool, report)
+    write(out, what, parts, len(chunks), seed, num_events)
     shutil.rmtree(parts)
     return chunks
 
 
-def assemble(what: process.Process, chunks: list[chunk.Chunk], seed: int, num_events: int) -> event_files.Events:
-    """The first ``num_events`` events of the chunks, with labels and attributes."""
-    names = ("truth", "reco", "mask", "extra")
-    join = {name: np.concatenate([getattr(c, name) for c in chunks])[:num_events] for name in names}
+def write(out: Path, what: process.Process, parts: Path, num_chunks: int, seed: int, num_events: int) -> None:
+    """Write the first ``num_events`` events of the chunks, one chunk at a time, with labels and attributes."""
+    writer, left = EventWriter(out), num_events
+    try:
+        for index in range(num_chunks):
+            found = run.load(parts, index)
+            events = event_files.Events(
+                reco=found.reco,
+                truth=found.truth,
+                mask=found.mask,
+                extra=found.extra if what.extra else None,
+                truth_names=what.truth,
+                reco_names=what.reco,
+                extra_names=what.extra,
+            )[:left]
+            writer.append(events)
+            left -= len(events)
+        writer.close(attributes(what, seed))
+    finally:
+        writer.abandon()
+
+
+def attributes(what: process.Process, seed: int) -> dict:
+    """What the file says of itself."""
     detector = what.detector
-    return event_files.Events(
-        reco=join["reco"],
-        truth=join["truth"],
-        mask=join["mask"],
-        extra=join["extra"] if what.extra else None,
-        truth_names=what.truth,
-        reco_names=what.reco,
-        extra_names=what.extra,
-        attrs={
-            "process": what.name,
-            "sqrt_s_gev": what.sqrt_s_gev,
-            "generator": f"Pythia 8 (pythia8mc); detector: {detector.name}; anti-kT {detector.jet_radius}",
-            "seed": seed,
-            "code_version": STREAM,
-            "config": process.to_json(what),
-        },
-    )
+    return {
+        "process": what.name,
+        "sqrt_s_gev": what.sqrt_s_gev,
+        "generator": f"Pythia 8 (pythia8mc); detector: {detector.name}; anti-kT {detector.jet_radius}",
+        "seed": seed,
+        "code_version": STREAM,
+        "config": process.to_json(what),
+    }
 
 
-def summary(what: process.Process, chunks: list[chunk.Chunk], num_events: int, wall: float) -> dict[str, str]:
+def summary(what: process.Process, chunks: list[chunk.Cost], num_events: int, wall: float) -> dict[str, str]:
     """What was written, how fast, and where the CPU time went."""
     seconds = sum(c.seconds for c in chunks)
-    total, accepted = seconds.sum(), sum(len(c.truth) for c in chunks)
+    total, accepted = seconds.sum(), sum(c.events for c in chunks)
     generated = sum(c.generated for c in chunks)
     split = (f"{stage} {100 * s / total:.1f} %" for stage, s in zip(chunk.STAGES, seconds))
     return {

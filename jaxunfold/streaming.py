@@ -5,8 +5,10 @@ that the result depends neither on who computes them nor on interruptions. A met
 a whole has one part.
 """
 
+import functools
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -19,11 +21,12 @@ from jaxunfold.bundle.files import hash_of
 from jaxunfold.bundle.per_event import median_and_width
 from jaxunfold.data import preprocess, schema
 from jaxunfold.data.events import Events, check, read_rows
-from jaxunfold.data.location import fingerprint
+from jaxunfold.data.location import fingerprint, resolve
 from jaxunfold.errors import InputError
 from jaxunfold.metrics.compared import momenta_observables, table_columns, with_named
 from jaxunfold.physics.observables import column_expressions
 from jaxunfold.run import DRAWS_PER_CALL, Run, events_per_call
+from jaxunfold.saved import load
 from jaxunfold.types import Unfolded
 
 PART_DRAWS = 2**20
@@ -33,8 +36,9 @@ PART_DRAWS = 2**20
 class Job(NamedTuple):
     """What is unfolded: all that a part depends on, in plain numbers and texts.
 
-    workdir, data: paths of the run and the file. model, sample: their hashes. num_events: rows of the file; rows: of
-    a part. uncertainty: whether sigma / p of each draw is computed.
+    workdir, data: paths of the run and the file that hold on every machine, as "model:NAME" and "sample:NAME" do.
+    model, sample: their hashes. num_events: rows of the file; rows: of a part;
+    call: of a call of the network. uncertainty: whether sigma / p of each draw is computed.
     """
 
     workdir: str
@@ -43,6 +47,7 @@ class Job(NamedTuple):
     sample: str
     num_events: int
     rows: int
+    call: int
     draws: int
     seed: int
     uncertainty: bool
@@ -55,7 +60,7 @@ class Job(NamedTuple):
     @property
     def key(self) -> str:
         """A hash of all that the result depends on, wherever its files are."""
-        about = [*self._replace(workdir="", data=""), jaxunfold.__version__, DRAWS_PER_CALL]
+        about = [*self._replace(workdir="", data=""), jaxunfold.__version__]
         return hashlib.sha256(json.dumps(about).encode()).hexdigest()[:16]
 
     def span(self, index: int) -> tuple[int, int]:
@@ -70,12 +75,16 @@ def model_hash(run: Run) -> str:
 
 def make_job(run: Run, workdir: str, data: str, num_events: int, draws: int, seed: int, uncertainty: bool) -> Job:
     """The job of unfolding a file of so many events."""
-    if run.method.whole_sample:
-        rows = num_events
-    else:
-        size = events_per_call(num_events, draws)
-        rows = size * max(1, min(PART_DRAWS // (size * draws), DRAWS_PER_CALL // size))
-    return Job(workdir, data, model_hash(run), fingerprint(data), num_events, rows, draws, seed, uncertainty)
+    rows = call = num_events
+    if not run.method.whole_sample:
+        call = events_per_call(num_events, draws)
+        rows = call * max(1, min(PART_DRAWS // (call * draws), DRAWS_PER_CALL // call))
+    hashes = model_hash(run), fingerprint(resolve(data))
+    return Job(_absolute(workdir), _absolute(data), *hashes, num_events, rows, call, draws, seed, uncertainty)
+
+
+def _absolute(path: str) -> str:
+    return path if path.startswith(("model:", "sample:")) else os.path.abspath(path)
 
 
 def compute(run: Run, job: Job, index: int, progress: Callable[[int], None] | None = None) -> dict[str, np.ndarray]:
@@ -85,7 +94,7 @@ def compute(run: Run, job: Job, index: int, progress: Callable[[int], None] | No
     Raises: InputError for events that do not fit, or draws that are not finite.
     """
     start, stop = job.span(index)
-    with schema.open_file(job.data) as file:
+    with schema.open_file(resolve(job.data)) as file:
         events = read_rows(file, schema.read_header(file), start, stop)
     try:
         check(events, start, partial=True)
@@ -98,13 +107,32 @@ def compute(run: Run, job: Job, index: int, progress: Callable[[int], None] | No
         raise InputError(f"{error} (in the events from {start} to {stop - 1})") from error
 
 
+def compute_apart(job: Job, index: int) -> dict[str, np.ndarray]:
+    """``compute`` in a process that has nothing but the job: run and file are found where it says.
+
+    Raises: InputError as well where they are not those of the job.
+    """
+    run = _loaded(job.workdir, job.model)
+    if (found := fingerprint(resolve(job.data))) != job.sample:
+        raise InputError(f"{job.data}: expected the file of hash {job.sample} on every machine, found {found}")
+    return compute(run, job, index)
+
+
+@functools.lru_cache(maxsize=1)
+def _loaded(workdir: str, model: str) -> Run:
+    run = load(workdir)
+    if (found := model_hash(run)) != model:
+        raise InputError(f"{workdir}: expected the run of hash {model} on every machine, found {found}")
+    return run
+
+
 def _unfold(run: Run, job: Job, events: Events, start: int, progress):
     """(draws, the events as the network sees them, None where placeholders stand for some of them)."""
     key = jax.random.key(job.seed)
     if run.method.whole_sample:
         return run.unfold(key, events, job.draws, progress, job.uncertainty), None
     encoded = preprocess.encode_reco(run.pipeline, run.fitted, events)
-    unfolded = run.unfold_encoded(key, encoded, job.draws, progress, job.uncertainty, start, job.num_events)
+    unfolded = run.unfold_encoded(key, encoded, job.draws, progress, job.uncertainty, start, job.call)
     return unfolded, encoded if events.pass_reco is None or events.pass_reco.all() else None
 
 

@@ -6,6 +6,7 @@ The file is read and unfolded in parts, which wait in the folder FILE.parts unti
 does not bound the number of events, and the same command goes on where it was interrupted.
 """
 
+import contextlib
 import os
 import shutil
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 import jaxunfold
-from jaxunfold import cli, streaming
+from jaxunfold import cli, cluster, streaming
 from jaxunfold import config as configs
 from jaxunfold.bundle import files
 from jaxunfold.data import parts
@@ -44,15 +45,28 @@ def attributes(run: Run, job: Job) -> dict:
         "seed": job.seed,
         "density_of": run.density_of,
         "draws": job.draws,
-        "data": os.path.basename(job.data),
+        "data": os.path.basename(resolve(job.data)),
         "data_hash": job.sample,
     }
 
 
-def unfold(run: Run, job: Job, folder: Path, done: list[int], progress: Callable[[int], None]) -> None:
-    """Leave every part in the folder; ``done`` are there already."""
-    for index in sorted(set(range(job.num_parts)) - set(done)):
-        parts.save(folder, index, streaming.compute(run, job, index, progress))
+def unfold(
+    run: Run,
+    job: Job,
+    folder: Path,
+    done: list[int],
+    progress: Callable[[int], None],
+    pool: cluster.Pool | None = None,
+) -> None:
+    """Leave every part in the folder, made in this process or by a pool; ``done`` are there already."""
+    missing = sorted(set(range(job.num_parts)) - set(done))
+    if pool is None:
+        for index in missing:
+            parts.save(folder, index, streaming.compute(run, job, index, progress))
+        return
+    for (_, index), arrays in cluster.unordered(pool, streaming.compute_apart, ((job, index) for index in missing)):
+        parts.save(folder, index, arrays)
+        progress(finished(job, [index]))
 
 
 def assemble(out: str, run: Run, job: Job, folder: Path) -> dict:
@@ -101,6 +115,7 @@ def main(argv=None) -> int:
     """Entry point; returns the exit status."""
     parser = cli.parser("unfold", "Unfold measured events.", EXAMPLE, workdir=True, data=True, out=True, seed=False)
     parser.add_argument("--draws", type=int, default=100, metavar="K", help="draws per event")
+    parser.add_argument("--scheduler", metavar="ADDRESS", help=cluster.HELP)
     parser.add_argument("--no-uncertainty", action="store_true", help="do not compute sigma / p of each draw")
 
     def body(args):
@@ -111,14 +126,17 @@ def main(argv=None) -> int:
         run = jaxunfold.load(args.workdir)
         if unconditional(run.config):
             raise InputError(f"{args.workdir}: unfolds nothing, it generates: python -m jaxunfold.generate")
-        data = resolve(args.data)
+        if args.scheduler and run.method.whole_sample:
+            raise InputError(f"--scheduler: {run.config.method} unfolds the sample as a whole, in one process")
         spread = run.method.uncertainty is not None and not args.no_uncertainty
-        job = streaming.make_job(run, args.workdir, data, scan(data).num_events, args.draws, args.seed, spread)
-        folder, done = open_parts(args.out, job)
-        before = finished(job, done)
-        title = "unfolding" + (f" ({before} events from before)" if before else "")
-        with cli.progress(title, job.num_events - before, "events") as advance:
-            unfold(run, job, folder, done, advance)
+        num_events = scan(resolve(args.data)).num_events
+        job = streaming.make_job(run, args.workdir, args.data, num_events, args.draws, args.seed, spread)
+        with cluster.connect(args.scheduler) if args.scheduler else contextlib.nullcontext() as pool:
+            folder, done = open_parts(args.out, job)
+            before = finished(job, done)
+            title = "unfolding" + (f" ({before} events from before)" if before else "")
+            with cli.progress(title, job.num_events - before, "events") as advance:
+                unfold(run, job, folder, done, advance, pool)
         rows = {"events": job.num_events, **assemble(args.out, run, job, folder), "written": args.out}
         shutil.rmtree(folder)
         cli.summary("unfolded", rows)

@@ -48,4 +48,4 @@ def test_imports_go_to_a_floor_above_in_the_list(path):
 def test_the_simulation_needs_no_library():
     """It starts without waiting for jax, and is an optional extra."""
     names = {name for path in FILES if top_of(path) in ("simulation", "simulate") for name in imported(path)}
-    assert names <= {"simulation", "errors", "data", "config", "cli"}
+    assert names <= {"simulation", "errors", "data", "config", "cli", "cluster"}

@@ -29,6 +29,14 @@ class Chunk(NamedTuple):
     seconds: np.ndarray
 
 
+class Cost(NamedTuple):
+    """What is remembered of a chunk whose events are in a file: how many, and as in ``Chunk``."""
+
+    events: int
+    generated: int
+    seconds: np.ndarray
+
+
 def pythia_seed(seed: int, index: int) -> int:
     """Pythia's seed for one chunk, 1 to 900,000,000.
 
