@@ -32,7 +32,7 @@ def dask(tmp_path_factory):
         return started[-1]
 
     start("scheduler", "--host", "127.0.0.1", "--port", "0")
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while not file.exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     start.address = json.loads(file.read_text())["address"]
@@ -46,7 +46,7 @@ def dask(tmp_path_factory):
 
 def wait_for_workers(address, number):
     with cluster.connect(address) as pool:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 240
         while pool.width() < number and time.monotonic() < deadline:
             time.sleep(0.05)
         assert pool.width() == number
