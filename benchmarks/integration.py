@@ -27,7 +27,7 @@ from jaxunfold import integration
 from jaxunfold.report import style
 
 ESTIMATES, POINTS = 20, 16384
-FIGURE = ("uniform", "vegas", "MadNIS", "flow, kl")
+FIGURE = ("uniform", "vegas", "MadNIS", "flow, chi2")
 FLOW = {"blocks": 4, "bins": 12, "hidden": 48, "layers": 2}
 
 
@@ -143,7 +143,7 @@ def figure(shown, spreads, path):
     """Weights of each sampler (top) and their spread while a flow is trained (bottom)."""
     with style.context():
         plot = style.new_figure(11, 6)
-        axes = plot.subplots(2, len(shown))
+        axes = plot.subplots(2, len(shown), squeeze=False)
         bins = np.linspace(-4, 2.5, 66)
         for column, (name, weights) in zip(axes.T, shown.items()):
             kept = {label: w for label, w in weights.items() if label in FIGURE}
@@ -169,6 +169,7 @@ def main():
     parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--batch", type=int, default=2048)
     parser.add_argument("--seeds", default="0")
+    parser.add_argument("--integrands", default="0,1,2", help="which, by their place")
     parser.add_argument("--madnis", help="interpreter that has madnis; left out, it is not compared")
     args = parser.parse_args()
     out = Path(args.out)
@@ -177,7 +178,8 @@ def main():
     for seed in map(int, args.seeds.split(",")):
         results, shown, spreads = {}, {}, {}
         everything.append(results)
-        for number, (name, (function, dim, known)) in enumerate(INTEGRANDS.items()):
+        for number in map(int, args.integrands.split(",")):
+            name, (function, dim, known) = list(INTEGRANDS.items())[number]
             value, points = known(), args.steps * args.batch
             plain, w = with_nothing(function, dim, value)
             results[name], shown[name], spreads[name] = {"value": value, "uniform": plain}, {"uniform": w}, {}
