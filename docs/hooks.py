@@ -19,6 +19,7 @@ SHOWN = (
     "throughput.md",
     "flows.md",
     "sampling.md",
+    "growth.md",
     "figures/*.png",
 )
 

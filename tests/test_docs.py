@@ -3,11 +3,14 @@
 import importlib
 import importlib.util
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from jaxunfold import cli
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(ROOT.glob("docs/**/*.md"))
@@ -58,3 +61,17 @@ def test_a_table_is_cut_to_what_was_asked(measured):
     assert measured.pick(text, ["b"], ["y"]) == "|  | b |\n| --- | --- |\n| y | 4 |"
     with pytest.raises(ValueError, match="expected a table with the columns"):
         measured.pick(text, ["c"], [])
+
+
+@pytest.mark.parametrize("page", ["scaling.md", "howto.md"])
+def test_commands_parse(page, monkeypatch):
+    """Every flag of the commands on a page is one of the command's, and none that it needs is missing."""
+    monkeypatch.setattr(cli, "run_command", lambda body, parser, argv=None: bool(cli.parse(parser, argv)))
+    text = (ROOT / "docs" / page).read_text()
+    blocks = "\n".join(re.findall(r"```bash\n(.*?)```", text, flags=re.DOTALL)).replace("\\\n", " ")
+    # what the shell fills in may be a number
+    blocks = re.sub(r"\$\(.*?\)|\$\w+", "1", blocks)
+    found = re.findall(r"python -m jaxunfold\.(\w+) (.*)", blocks)
+    assert found
+    for name, words in found:
+        assert importlib.import_module(f"jaxunfold.{name}").main(shlex.split(words, comments=True)) is True
