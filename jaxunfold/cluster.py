@@ -38,8 +38,9 @@ def connect(address: str) -> Iterator[Pool]:
         distributed = importlib.import_module("distributed")
     except ImportError as error:
         raise InputError(f"--scheduler needs {error.name}, found none: pip install 'jaxunfold[dask]'") from error
-    # what it has to say of lost connections is said here in one line
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    # what they have to say of lost connections is said here in one line
+    for name in [name for name in logging.root.manager.loggerDict if name.partition(".")[0] == "distributed"]:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     try:
         client = distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 
 from jaxunfold import cluster, simulate, unfold
 from jaxunfold.data import parts
+from jaxunfold.errors import InputError
 
 pytest.importorskip("distributed", reason="dask is not installed: pip install 'jaxunfold[dask]'")
 CONFIG = str(Path(__file__).parents[2] / "configs" / "data" / "zw_2jet.py")
@@ -31,7 +33,7 @@ def dask(tmp_path_factory):
         started.append(subprocess.Popen(command, env=environment, **quiet))
         return started[-1]
 
-    start("scheduler", "--host", "127.0.0.1", "--port", "0")
+    start.scheduler = start("scheduler", "--host", "127.0.0.1", "--port", "0")
     deadline = time.monotonic() + 240
     while not file.exists() and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -120,3 +122,16 @@ def test_what_goes_wrong_is_one_line(table_run, table_file, tmp_path, port, monk
     (line,) = capsys.readouterr().err.splitlines()
     assert "pip install 'jaxunfold[dask]'" in line
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_scheduler_that_is_gone_is_one_line(dask):
+    """The last test of this module: it ends the scheduler."""
+    dask.worker()
+    with cluster.connect(dask.address) as pool:
+        while not pool.width():
+            time.sleep(0.05)
+    timer = threading.Timer(0.5, dask.scheduler.kill)
+    timer.start()
+    with pytest.raises(InputError, match="is gone"), cluster.connect(dask.address) as pool:
+        list(cluster.unordered(pool, time.sleep, [(30,)]))
+    timer.join()
