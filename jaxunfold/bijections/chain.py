@@ -59,7 +59,7 @@ def repeat(part: Bijection, blocks: int) -> Bijection:
         return jax.vmap(part.init)(jax.random.split(key, blocks))
 
     def context(params, cond):
-        return jax.vmap(part.context, in_axes=(0, None))(params, cond)
+        return jax.lax.map(lambda p: part.context(p, cond), params)
 
     def run(direction, reverse):
         def apply(params, x, ctx):

@@ -15,6 +15,7 @@ from jaxunfold.bijections.flows import build_flow
 from jaxunfold.errors import InputError
 from jaxunfold.losses.likelihood import gaussian_prior, negative_log_likelihood, standard_normal_log_prob
 from jaxunfold.losses.mmd import mmd_of_observables
+from jaxunfold.methods.eventwise import over_events
 from jaxunfold.training.autoencoder import autoencoder
 from jaxunfold.training.descent import State, descent
 from jaxunfold.types import Batch, Method, Spec, Unfolded
@@ -137,7 +138,7 @@ def build(
             shared = context(state.ema, reco)
             return jax.vmap(lambda z: bijection.inverse(state.ema["flow"], z, shared)[0])(latents)
 
-        return jax.vmap(one)(latents, reco)
+        return over_events(one, (latents, reco), latents.shape[1])
 
     def unfold(key, state: State, reco, num_draws: int) -> Unfolded:
         keys = jax.random.split(key, reco.features.shape[0])
@@ -149,7 +150,7 @@ def build(
             z, log_det = bijection.forward(state.ema["flow"], x, context(state.ema, reco))
             return standard_normal_log_prob(z) + log_det
 
-        return jax.vmap(one)(truth, reco)
+        return over_events(one, (truth, reco))
 
     whole = not (weight_decay or mmd_weight or pretrain)
     return Method(

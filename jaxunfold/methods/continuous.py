@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxunfold import networks
 from jaxunfold.bijections.ode import Ode, ode
 from jaxunfold.losses.likelihood import standard_normal_log_prob
+from jaxunfold.methods.eventwise import over_events
 from jaxunfold.training.descent import State
 from jaxunfold.types import Batch, Spec, Unfolded
 
@@ -55,7 +56,7 @@ def build_flow(
             shared = context(state.ema, reco)
             return jax.vmap(lambda z: flow.draw(state.ema, z, shared))(latents)
 
-        return jax.vmap(one)(latents, reco)
+        return over_events(one, (latents, reco), latents.shape[1])
 
     def unfold(key, state: State, reco, num_draws: int) -> Unfolded:
         keys = jax.random.split(key, reco.features.shape[0])
@@ -69,6 +70,6 @@ def build_flow(
 
         # probes of an estimated trace: the same ones at every call
         keys = jax.random.split(jax.random.key(0), truth.shape[0])
-        return jax.vmap(one)(truth, reco, keys)
+        return over_events(one, (truth, reco, keys))
 
     return Flow(start, context, speed, flow, unfold, log_prob, push)

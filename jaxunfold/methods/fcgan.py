@@ -12,6 +12,7 @@ import optax
 from jaxunfold import networks
 from jaxunfold.losses.energy import energy_score, spread_ratio
 from jaxunfold.losses.observable_mmd import build_observable_mmd
+from jaxunfold.methods.eventwise import over_events
 from jaxunfold.training.duel import Players, State, complaint, duel
 from jaxunfold.types import Batch, Method, Spec, Unfolded
 
@@ -103,6 +104,6 @@ def build(
             shared = read(state.ema, reco)
             return jax.vmap(lambda r: make(state.ema, r, shared))(latents)
 
-        return jax.vmap(one)(latents, reco)
+        return over_events(one, (latents, reco), latents.shape[1])
 
     return Method(fit, unfold, None, init, step, evaluate, push=push, latent_dim=noise)

@@ -1,11 +1,15 @@
 """Fully connected networks: the plain one, and the one inside a coupling."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import flax.linen as nn
 import jax.numpy as jnp
 
 from jaxunfold.networks.base import Conditioner, Network, activation_of
+from jaxunfold.networks.product import dot_general
+
+Dense = partial(nn.Dense, dot_general=dot_general)
 
 
 class _MLP(nn.Module):
@@ -17,9 +21,9 @@ class _MLP(nn.Module):
     @nn.compact
     def __call__(self, x):
         for i, width in enumerate(self.hidden):
-            h = activation_of(self.activation)(nn.Dense(width)(x))
+            h = activation_of(self.activation)(Dense(width)(x))
             x = x + h if self.residual and i else h
-        return nn.Dense(self.outputs)(x)
+        return Dense(self.outputs)(x)
 
 
 class _ConditionerMLP(nn.Module):
@@ -32,13 +36,13 @@ class _ConditionerMLP(nn.Module):
 
     def setup(self):
         if self.cond:
-            self.from_cond = nn.Dense(self.hidden)
+            self.from_cond = Dense(self.hidden)
         else:
             self.bias = self.param("bias", nn.initializers.zeros, (self.hidden,))
-        self.from_x = nn.Dense(self.hidden, use_bias=False)
-        self.inner = [nn.Dense(self.hidden) for _ in range(self.layers - 1)]
+        self.from_x = Dense(self.hidden, use_bias=False)
+        self.inner = [Dense(self.hidden) for _ in range(self.layers - 1)]
         # zero, so that every flow starts as the identity
-        self.last = nn.Dense(self.outputs, kernel_init=nn.initializers.zeros)
+        self.last = Dense(self.outputs, kernel_init=nn.initializers.zeros)
 
     def context(self, cond):
         return self.from_cond(cond) if self.cond else self.bias
