@@ -8,9 +8,12 @@ the covariance of their spectra between the bins of every observable (part "netw
 beside every draw. Mirror images of an event are not counted as evidence of their own. ":ensemble" trains five
 networks instead, ":bootstrap" five on bootstraps of the training events, without mirror images; ":smoke" shrinks it.
 
-Five CPU minutes of training. Expect, from one seed: pulls of bins of width 0.95, joint AUC 0.611, worst calibration
-0.039; with the temperature 1 of Bayes 0.93, 0.659 and 0.046. On toys a temperature of 0.1 gives bands that hold what
-they say, 1 makes them too wide.
+Half the hidden units, a prior width of 0.1 and 40 epochs instead of 16: a posterior over more weights with a wider
+prior stays close to it, and its mean network is a poor one.
+
+Eight CPU minutes of training. Expect, over three seeds: pulls of bins of width 0.96 to 0.98, joint AUC 0.56 to 0.575,
+worst calibration 0.020 to 0.024. On toys a temperature of 0.1 gives bands that hold what they say, and the 1 of Bayes
+makes them too wide.
 """
 
 from pathlib import Path
@@ -37,13 +40,16 @@ def get_config(arg: str = "") -> ConfigDict:
         return config
     config.method = "bayesian"
     config.model = model | {
-        "prior_width": 1.0,
+        "prior_width": 0.1,
         "start_width": 0.01,
         "samples": 1,
         "local": False,
         "temperature": 0.1,
         "members": 30,
     }
+    if arg != "smoke":
+        config.model.base_model.flow.hidden = 64
+        config.training.epochs = 40
     # the prior stands for weight decay
     config.optimizer.update({"kind": "adam", "weight_decay": 0.0})
     return config
