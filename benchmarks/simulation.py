@@ -39,7 +39,7 @@ anti-kT jets, selection. No package that could stand beside it is on PyPI: Delph
 
 def stages(events: int, rounds: int) -> dict:
     """CPU seconds by stage, accepted and generated events, of so many chunks."""
-    process = processes.from_config(configs.load(CONFIG))
+    process = processes.from_config(configs.load(CONFIG).to_dict())
     chunks = [run_chunk(process, seed, 0, events) for seed in range(rounds)]
     return {
         "accepted": [len(c.truth) for c in chunks],
