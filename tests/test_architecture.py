@@ -49,3 +49,9 @@ def test_the_simulation_needs_no_library():
     """It starts without waiting for jax, and is an optional extra."""
     names = {name for path in FILES if top_of(path) in ("simulation", "simulate") for name in imported(path)}
     assert names <= {"simulation", "errors", "data", "config", "cli", "cluster"}
+
+
+def test_files_of_tests_have_names_of_their_own():
+    """pytest imports them by name alone, and refuses the second of two where both are collected."""
+    names = [path.name for path in Path(__file__).parent.rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))

@@ -248,7 +248,7 @@ def test_other_refusals(table_run, momenta_run, table_events):
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("method", "vae", "config.method: expected one of .* found 'vae'"),
+        ("method", "diffusion", "config.method: expected one of .* found 'diffusion'"),
         ("model.flow.layer", "planer", "config.model: 'cinn' cannot be built so: .*'planer'"),
         ("preprocess.coordinates.kind", "momenta", "'momenta' does not fit data of kind 'table'"),
     ],

@@ -212,15 +212,15 @@ def test_the_source_is_never_overwritten(tmp_path, capsys):
 
 def test_a_full_disk_leaves_nothing(tmp_path, capsys, monkeypatch):
     """Every write fails after the first kilobyte, as on a full disk: one line, and no file."""
-    from jaxunfold.data import writer
+    from jaxunfold.data import rows
 
-    class Full(writer._File):
+    class Full(rows._File):
         def put(self, data):
             if self.tell() > 1000:
                 raise OSError(28, "No space left on device")
             return super().put(data)
 
-    monkeypatch.setattr(writer, "_File", Full)
+    monkeypatch.setattr(rows, "_File", Full)
     write_npz(tmp_path / "flat.npz", COLUMNS)
     out = tmp_path / "out" / "table.h5"
     assert convert.main([str(tmp_path / "flat.npz"), *FLAGS, "--out", str(out)]) == 2
