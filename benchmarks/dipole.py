@@ -97,12 +97,7 @@ def figure(found, path):
         left.legend(fontsize=8)
         for axes, variable in zip(others, "yz"):
             middle = 0.5 * (EDGES[variable][1:] + EDGES[variable][:-1])
-            for name, colour in (("histograms", style.TRUTH), ("GAN", style.UNFOLDED), ("flow", style.SERIES[2])):
-                ratio = np.array(found[name][variable])
-                width = np.sqrt(np.mean((ratio - 1) ** 2, 0))
-                axes.plot(middle, ratio.mean(0), color=colour, lw=1.2)
-                axes.fill_between(middle, 1 - width, 1 + width, color=colour, alpha=0.25, lw=0, label=name)
-            axes.axhline(1, color=style.TRUTH, lw=0.7)
+            subtracting.draw_bands(axes, middle, {name: found[name][variable] for name in subtracting.COLOURS})
             axes.set(xlabel=variable, ylabel="found / expected", ylim=(0.6, 1.4))
         others[0].legend(fontsize=8)
         plot.savefig(path, dpi=110)

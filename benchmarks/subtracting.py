@@ -8,12 +8,14 @@ import numpy as np
 import optax
 
 from jaxunfold.methods import METHODS
+from jaxunfold.report import style
 from jaxunfold.training import steps
 from jaxunfold.training.duel import duel
 from jaxunfold.types import Reco, Spec
 from jaxunfold.unbinned import subtraction
 
 PIECE = 250_000
+COLOURS = {"histograms": style.TRUTH, "GAN": style.UNFOLDED, "flow": style.SERIES[2]}
 
 
 def with_gan(base, subtracted, fraction, seed, drawn, num_steps=3000, batch=1024, net=None, noise=8, penalty=1.0):
@@ -45,3 +47,16 @@ def with_flow(base, subtracted, fraction, seed, drawn, num_steps=1500, batch=204
     found = jax.jit(lambda state, key: method.unfold(key, state, Reco(np.zeros((1, 0))), PIECE).samples[0])
     pieces = -(-drawn // PIECE)
     return np.concatenate([np.asarray(found(state, jax.random.fold_in(key, 2 + i))) for i in range(pieces)])[:drawn]
+
+
+def draw_bands(axes, middle, ratios):
+    """Found over expected of each way in the bins around ``middle``: mean over samples, and root of the mean square.
+
+    ratios: {a key of ``COLOURS``: [samples, bins]}.
+    """
+    for name, colour in COLOURS.items():
+        ratio = np.array(ratios[name])
+        width = np.sqrt(np.mean((ratio - 1) ** 2, 0))
+        axes.plot(middle, ratio.mean(0), color=colour, lw=1.2)
+        axes.fill_between(middle, 1 - width, 1 + width, color=colour, alpha=0.25, lw=0, label=name)
+    axes.axhline(1, color=style.TRUTH, lw=0.7)

@@ -83,12 +83,7 @@ def figure(found, path):
             )
         left.set(yscale="log", ylim=(3e-3, 2), xlabel="x", ylabel="d$\\sigma$ / dx")
         left.legend()
-        for name, colour in (("histograms", style.TRUTH), ("GAN", style.UNFOLDED), ("flow", style.SERIES[2])):
-            ratio = np.array(found[name])
-            mean, width = ratio.mean(0), np.sqrt(np.mean((ratio - 1) ** 2, 0))
-            right.plot(middle, mean, color=colour, lw=1.2)
-            right.fill_between(middle, 1 - width, 1 + width, color=colour, alpha=0.25, lw=0, label=name)
-        right.axhline(1, color=style.TRUTH, lw=0.7)
+        subtracting.draw_bands(right, middle, found)
         right.set(xlabel="x", ylabel="found / 0.1", ylim=(0.9, 1.1), xlim=(LOW, HIGH))
         right.legend()
         plot.savefig(path, dpi=110)

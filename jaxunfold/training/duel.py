@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxunfold.errors import InputError
-from jaxunfold.losses.adversarial import GAMES, unit_slope_penalty, wrong_side_penalty
+from jaxunfold.losses.adversarial import GAMES, Game, unit_slope_penalty, wrong_side_penalty
 from jaxunfold.training.optimizer import ema_update
 from jaxunfold.types import Batch, Params
 
@@ -82,6 +82,18 @@ slope_squared: (truth [n, d], reco) -> |grad phi|^2 with respect to the truth, [
 """
 
 
+def rules(loss: str, penalty: Mapping) -> tuple[Game, Callable, float]:
+    """(game, penalty of each event, its weight) of their names in a config, {"kind": ..., "weight": lambda_D}.
+
+    Raises: InputError for an unknown name.
+    """
+    kind = penalty["kind"]
+    for name, value, known in (("loss", loss, GAMES), ("penalty.kind", kind, PENALTIES)):
+        if value not in known:
+            raise InputError(f"model.{name}: expected one of {', '.join(known)}, found {value!r}")
+    return GAMES[loss], PENALTIES[kind], penalty.get("weight", 0.0)
+
+
 def split_batch(batch: Batch, parts: int) -> Batch:
     """A batch as ``parts`` of equal size along a new first axis."""
     n = len(batch.weight)
@@ -107,7 +119,7 @@ def duel(
     Args:
       players: Generator and critic. optimizer: An optax transformation, for each side with a state of its own.
       loss: A key of ``losses.adversarial.GAMES``.
-      penalty: {"kind": a key of ``PENALTIES``, "weight": lambda_D}.
+      penalty: Of ``rules``.
       critic_updates: Of the critic for one of the generator.
       critic_rate: The critic's learning rate over the generator's.
       clip_weights: The critic's weights are kept within +- this (arXiv:1701.07875); 0 leaves them.
@@ -116,17 +128,13 @@ def duel(
     Returns: init: (key, batch) -> State; step: (state, batch, key) -> (State, metrics).
     Raises: InputError for an unknown name or a number out of range.
     """
-    kind, strength = penalty["kind"], penalty.get("weight", 0.0)
-    for name, value, known in (("loss", loss, GAMES), ("penalty.kind", kind, PENALTIES)):
-        if value not in known:
-            raise InputError(f"model.{name}: expected one of {', '.join(known)}, found {value!r}")
+    game, penalise, strength = rules(loss, penalty)
     if critic_updates < 1 or critic_rate <= 0 or clip_weights < 0 or strength < 0:
         found = f"{critic_updates}, {critic_rate}, {clip_weights}, {strength}"
         raise InputError(
             "model: expected critic_updates >= 1, critic_rate > 0, clip_weights >= 0 and penalty.weight >= 0, "
             f"found {found}"
         )
-    game = GAMES[loss]
     critic_optimizer = optax.chain(optimizer, optax.scale(critic_rate))
 
     def init(key, batch: Batch) -> State:
@@ -149,7 +157,7 @@ def duel(
         def slope_squared(truth, reco):
             return jnp.sum(jax.vmap(jax.grad(players.judge, 1), (None, 0, 0))(critic, truth, reco) ** 2, axis=-1)
 
-        kept = strength * jnp.mean(PENALTIES[kind](slope_squared, real, asked, fake, phi, share_key))
+        kept = strength * jnp.mean(penalise(slope_squared, real, asked, fake, phi, share_key))
         # the rank of a true event above a generated one, in pairs: what any of the losses' critics is good for
         right = jnp.mean((phi[0] > phi[1]) + 0.5 * (phi[0] == phi[1]))
         return played + kept, {"critic_loss": played, "penalty": kept, "critic_accuracy": right}

@@ -11,8 +11,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxunfold.errors import InputError
-from jaxunfold.losses.adversarial import GAMES
-from jaxunfold.training.duel import PENALTIES, State, begin
+from jaxunfold.training.duel import State, begin, rules
 from jaxunfold.training.optimizer import ema_update
 from jaxunfold.types import Batch, Reco
 
@@ -37,15 +36,16 @@ def judged(
       compared: (params, batch, key) -> (rows taken for true [n, k], rows that are to look like them [n, k]).
       terms: (params, critic, batch, key) -> (the rest of the loss, {name: value}); of the same draws as ``compared``.
       judge: (critic, row [k]) -> phi. optimizer: of each side.
-      loss: A key of ``GAMES``. penalty: {"kind": a key of ``PENALTIES``, "weight"}. weight: of the game in the loss.
+      loss: A key of ``losses.adversarial.GAMES``. penalty: of ``training.duel.rules``. weight: the game's, in all.
       critic_rate: The critic's learning rate over the other's. ema: decay of the running mean of the weights.
-    Raises: InputError for an unknown name.
+    Raises: InputError for an unknown name or a number out of range.
     """
-    kind, strength = penalty["kind"], penalty.get("weight", 0.0)
-    for name, value, known in (("loss", loss, GAMES), ("penalty.kind", kind, PENALTIES)):
-        if value not in known:
-            raise InputError(f"model.{name}: expected one of {', '.join(known)}, found {value!r}")
-    game, critic_optimizer = GAMES[loss], optax.chain(optimizer, optax.scale(critic_rate))
+    game, penalise, strength = rules(loss, penalty)
+    if critic_rate <= 0 or strength < 0:
+        raise InputError(
+            f"model: expected critic_rate > 0 and penalty.weight >= 0, found {critic_rate} and {strength}"
+        )
+    critic_optimizer = optax.chain(optimizer, optax.scale(critic_rate))
     judge_all = jax.vmap(judge, (None, 0))
 
     def init(key, batch: Batch) -> State:
@@ -62,7 +62,7 @@ def judged(
 
         nothing = Reco(jnp.zeros((len(real), 0)))
         sides = Batch(real, nothing, batch.weight), Batch(fake, nothing, batch.weight)
-        kept = strength * jnp.mean(PENALTIES[kind](slope_squared, *sides, fake, phi, share_key))
+        kept = strength * jnp.mean(penalise(slope_squared, *sides, fake, phi, share_key))
         right = jnp.mean((phi[0] > phi[1]) + 0.5 * (phi[0] == phi[1]))
         return played + kept, {"critic_loss": played, "critic_accuracy": right}
 

@@ -136,3 +136,5 @@ def test_refusals():
         vae.build(SPEC, optax.sgd(0.1), **(HALVES | {"latent": 0}))
     with pytest.raises(InputError, match=r"model\.loss: expected one of jensen_shannon"):
         METHODS["aae"](SPEC, optax.sgd(0.1), loss="hinge", **HALVES, **CRITIC)
+    with pytest.raises(InputError, match=r"expected critic_rate > 0 and penalty.weight >= 0, found -1.0"):
+        METHODS["aae"](SPEC, optax.sgd(0.1), critic_rate=-1.0, **HALVES, **CRITIC)
