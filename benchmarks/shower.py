@@ -21,7 +21,12 @@ from jaxunfold.report import style
 from jaxunfold.unbinned.variations import learn_weights
 
 TRAINED, BINS = (0.5, 0.7, 1.4, 2.0), 15
-SHOWN = ("log_thrust", "log_y34", "partons")
+SHOWN = {
+    "log_one_minus_thrust": "$\\log_{10}(1 - T)$, T thrust",
+    "log_y34": "$\\log_{10} y_{34}$",
+    "partons": "partons",
+}
+"""Observables of the figure, and their labels."""
 
 
 def binned(x, weight, edges):
@@ -92,7 +97,7 @@ def figure(shown, path):
     with style.context():
         plot = style.new_figure(13, 6)
         axes = plot.subplots(2, 3, height_ratios=(1.5, 1))
-        for (top, bottom), name in zip(axes.T, SHOWN):
+        for (top, bottom), (name, label_of) in zip(axes.T, SHOWN.items()):
             for factor, colour in zip((0.5, 0.6, 1.2, 2.0), style.SERIES):
                 edges, truth, ours, error = shown[factor, name]
                 middle = 0.5 * (edges[1:] + edges[:-1])
@@ -104,7 +109,7 @@ def figure(shown, path):
             top.set(ylabel="mean weight", xlim=(edges[0], edges[-1]))
             bottom.set(
                 xlim=(edges[0], edges[-1]),
-                xlabel=name.replace("_", " "),
+                xlabel=label_of,
                 ylabel="learned / Pythia",
                 ylim=(0.92, 1.08),
             )

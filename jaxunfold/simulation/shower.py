@@ -14,7 +14,7 @@ from jaxunfold.errors import InputError
 from jaxunfold.simulation import STREAM, generator
 from jaxunfold.simulation.chunk import pythia_seed
 
-OBSERVABLES = ("log_thrust", "log_y23", "log_y34", "log_y45", "log_sphericity", "partons")
+OBSERVABLES = ("log_one_minus_thrust", "log_y23", "log_y34", "log_y45", "log_sphericity", "partons")
 FLOOR = 1e-4
 """Shape variables below this, as of an event without any emission, are taken for it."""
 

@@ -38,7 +38,7 @@ def test_a_lower_scale_is_a_stronger_coupling(table):
 
 def test_shape_variables_are_in_range(table):
     assert (table["partons"] >= 2).all()
-    assert table["log_thrust"].max() < np.log10(0.5)
+    assert table["log_one_minus_thrust"].max() < np.log10(0.5)
     assert table["log_y23"].max() < np.log10(1 / 3) + 1e-6
     assert (table["log_y23"] >= table["log_y34"]).all()
     for name in shower.OBSERVABLES[:-1]:
