@@ -8,12 +8,23 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jaxunfold import cli, cluster, config
+from jaxunfold.data import declusterings, ramps
 from jaxunfold.data import events as event_files
 from jaxunfold.data import parts as files
-from jaxunfold.data import ramps
 from jaxunfold.data.writer import EventWriter
 from jaxunfold.errors import InputError
-from jaxunfold.simulation import STREAM, chunk, generator, hard_process, process, run, shower, w_jets
+from jaxunfold.simulation import (
+    STREAM,
+    chunk,
+    fat_jets,
+    generator,
+    hard_process,
+    multi_jets,
+    process,
+    run,
+    shower,
+    w_jets,
+)
 
 EXAMPLE = "--config configs/data/zw_2jet.py --events 10000 --seed 3 --out events.h5"
 
@@ -61,6 +72,10 @@ def _shower(values: dict, args: argparse.Namespace) -> None:
     _one_by_one(shower, values, args)
 
 
+def _multi_jets(values: dict, args: argparse.Namespace) -> None:
+    _one_by_one(multi_jets, values, args)
+
+
 def _one_by_one(chain, values: dict, args: argparse.Namespace) -> None:
     what, out = chain.from_config(values), Path(args.out)
     cli.check_at_least(args, events=1, seed=0)
@@ -70,6 +85,18 @@ def _one_by_one(chain, values: dict, args: argparse.Namespace) -> None:
         found = chain.simulate(what, args.seed, args.events, advance)
     event_files.write(out, found)
     cli.summary(f"simulated {out}", {"events": f"{args.events} in {time.monotonic() - begin:.0f} s"})
+
+
+def _fat_jets(values: dict, args: argparse.Namespace) -> None:
+    what, out = fat_jets.from_config(values), Path(args.out)
+    cli.check_at_least(args, events=1, seed=0)
+    cli.check_writable_dir(out.parent)
+    begin = time.monotonic()
+    with cli.progress(f"simulate {what.name}", args.events) as advance:
+        truth, reco, about = fat_jets.simulate(what, args.seed, args.events, advance)
+    declusterings.write(out, truth, reco, about)
+    rows = {"jets": f"{args.events} in {time.monotonic() - begin:.0f} s", "collisions": str(about["collisions"])}
+    cli.summary(f"simulated {out}", rows)
 
 
 def _detector(values: dict, args: argparse.Namespace) -> None:
@@ -97,6 +124,8 @@ CHAINS = {
     "ramp": _ramp,
     "hard_process": _hard_process,
     "shower": _shower,
+    "fat_jets": _fat_jets,
+    "multi_jets": _multi_jets,
 }
 """What a config's ``chain`` may be; it is "detector" where there is none. (values, arguments) -> None."""
 

@@ -13,7 +13,7 @@ from jaxunfold.physics.symmetries import reflect
 def augment(events: Events, axes: Sequence[str]) -> Events:
     """The events and their mirror images under every combination of reflections: 2^len(axes) times as many.
 
-    Raises: InputError for tables, which have no momenta to reflect.
+    Raises: InputError for tables without a column that changes its sign.
     """
     for axis in axes:
         events = concatenate([events, mirror(events, axis)])
@@ -21,12 +21,36 @@ def augment(events: Events, axes: Sequence[str]) -> Events:
 
 
 def mirror(events: Events, axis: str) -> Events:
-    """The events with one component of every momentum reversed; extra columns named ..._px, _py, _pz follow."""
+    """The events with one component of every momentum reversed.
+
+    Columns follow by their names: ..._px, ..._py, ..._pz, and of a table eta_... (z), phi_... and dphi_... (y), which
+    are azimuths from a direction in the mirror's plane.
+    """
     if events.kind != "momenta":
-        raise InputError(f"{events.path or 'events'}: augment: expected momenta, found a table")
-    truth = None if events.truth is None else reflect(events.truth, axis)
+        signs = [odd(names, axis) for names in (events.truth_names, events.reco_names)]
+        if not any(map(np.any, signs)):
+            known = ", ".join((*events.truth_names, *events.reco_names))
+            raise InputError(
+                f"{events.path or 'events'}: augment: expected momenta, or a table's columns that change sign with "
+                f"{axis}, as {'eta_...' if axis == 'z' else 'dphi_...' if axis == 'y' else '..._px'}, found {known}"
+            )
+        truth, reco = (
+            None if x is None else np.where(sign, -x, x) for x, sign in zip((events.truth, events.reco), signs)
+        )
+    else:
+        truth = None if events.truth is None else reflect(events.truth, axis)
+        reco = reflect(events.reco, axis)
     extra = events.extra
     if extra is not None:
-        odd = np.array([name.endswith(f"_p{axis}") for name in events.extra_names], bool)
-        extra = np.where(odd, -extra, extra)
-    return dataclasses.replace(events, truth=truth, reco=reflect(events.reco, axis), extra=extra)
+        extra = np.where(odd(events.extra_names, axis), -extra, extra)
+    return dataclasses.replace(events, truth=truth, reco=reco, extra=extra)
+
+
+STEMS = {"x": (), "y": ("phi", "dphi"), "z": ("eta",)}
+"""First words of columns that change sign with an axis."""
+
+
+def odd(names: Sequence[str], axis: str) -> np.ndarray:
+    """Which of these columns change sign, [len(names)]."""
+    stems = STEMS.get(axis, ())
+    return np.array([name.endswith(f"_p{axis}") or name.partition("_")[0] in stems for name in names], bool)

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from jaxunfold.simulation import response
-from jaxunfold.simulation.calorimeter import Towers, Tracks, measure
+from jaxunfold.simulation.calorimeter import Measured, Towers, Tracks, measure
 from jaxunfold.simulation.cards import Card
 from jaxunfold.simulation.propagation import Impact, propagate
 
@@ -51,6 +51,22 @@ class Detected(NamedTuple):
     claimed: np.ndarray
 
 
+class Signals(NamedTuple):
+    """Visible particles that reach the calorimeter, and what both calorimeters and the tracker make of them.
+
+    luck: their random numbers; eta, phi: where they fly; hit_eta: where they enter the calorimeter.
+    hcal.tracks: measured charged particles, with energies corrected by both calorimeters.
+    """
+
+    particles: Particles
+    luck: Float[np.ndarray, "n 2"]
+    eta: Float[np.ndarray, " n"]
+    phi: Float[np.ndarray, " n"]
+    hit_eta: Float[np.ndarray, " n"]
+    ecal: Measured
+    hcal: Measured
+
+
 def massless(energy, eta, phi) -> Float[np.ndarray, "n 4"]:
     """Massless four-momenta of this energy and direction."""
     pt = energy / np.cosh(eta)
@@ -64,20 +80,10 @@ def detect(rng: np.random.Generator, card: Card, particles: Particles) -> Detect
     from them.
     """
     luck = rng.random((len(particles.pdg), 2))  # first column: is the track found; second: is it identified
-    keep = _findable(card, particles, luck)[particles.event] & ~np.isin(np.abs(particles.pdg), (12, 14, 16))
-    particles, luck = Particles(*(values[keep] for values in particles)), luck[keep]
-    impact = _propagate(card, particles)
-    particles, luck = Particles(*(values[impact.ok] for values in particles)), luck[impact.ok]
-    hit_eta, hit_phi = impact.eta[impact.ok], impact.phi[impact.ok]
-    kind, p = np.abs(particles.pdg), particles.momentum
-    pt = np.hypot(p[:, 1], p[:, 2])
-    eta = np.arcsinh(p[:, 3] / np.maximum(pt, 1e-9))
-    phi = np.arctan2(p[:, 2], p[:, 1])
-
-    tracks = _tracks(rng, card, kind, particles.charge, pt, eta, hit_eta, luck[:, 0])
-    common = (particles.pdg, p[:, 0], hit_eta, hit_phi, particles.event)
-    ecal = measure(rng, card.ecal, *common, tracks)
-    hcal = measure(rng, card.hcal, *common, ecal.tracks)
+    keep = _findable(card, particles, luck)[particles.event]
+    seen = signals(rng, card, Particles(*(values[keep] for values in particles)), luck[keep])
+    particles, luck, eta, phi, hit_eta, ecal, hcal = seen
+    kind = np.abs(particles.pdg)
 
     # energy flow: what isolation counts, without electrons (and muons, which are not tracked here)
     track = hcal.tracks.particle
@@ -115,6 +121,39 @@ def detect(rng: np.random.Generator, card: Card, particles: Particles) -> Detect
     claimed[photon_towers] = True
     claimed[e_tower[e_tower >= 0]] = True
     return _merge_towers(electrons, ecal.towers, hcal.towers, claimed)
+
+
+def signals(rng: np.random.Generator, card: Card, particles: Particles, luck: np.ndarray) -> Signals:
+    """Propagation, tracks and towers. luck: of each particle, uniform; the first number: is its track found."""
+    keep = ~np.isin(np.abs(particles.pdg), (12, 14, 16))
+    particles, luck = Particles(*(values[keep] for values in particles)), luck[keep]
+    impact = _propagate(card, particles)
+    particles, luck = Particles(*(values[impact.ok] for values in particles)), luck[impact.ok]
+    hit_eta, hit_phi = impact.eta[impact.ok], impact.phi[impact.ok]
+    kind, p = np.abs(particles.pdg), particles.momentum
+    pt = np.hypot(p[:, 1], p[:, 2])
+    eta = np.arcsinh(p[:, 3] / np.maximum(pt, 1e-9))
+    phi = np.arctan2(p[:, 2], p[:, 1])
+    tracks = _tracks(rng, card, kind, particles.charge, pt, eta, hit_eta, luck[:, 0])
+    common = (particles.pdg, p[:, 0], hit_eta, hit_phi, particles.event)
+    ecal = measure(rng, card.ecal, *common, tracks)
+    hcal = measure(rng, card.hcal, *common, ecal.tracks)
+    return Signals(particles, luck, eta, phi, hit_eta, ecal, hcal)
+
+
+def energy_flow(
+    rng: np.random.Generator, card: Card, particles: Particles
+) -> tuple[Float[np.ndarray, "m 4"], Int[np.ndarray, " m"]]:
+    """(Massless momenta, their events), by event: tracks and what the towers have beyond them, of every event."""
+    seen = signals(rng, card, particles, rng.random((len(particles.pdg), 2)))
+    tracks, towers = seen.hcal.tracks, (seen.ecal.towers, seen.hcal.towers)
+    energy = np.concatenate([tracks.energy, *(each.excess for each in towers)])
+    eta = np.concatenate([seen.eta[tracks.particle], *(each.eta for each in towers)])
+    phi = np.concatenate([seen.phi[tracks.particle], *(each.phi for each in towers)])
+    event = np.concatenate([seen.particles.event[tracks.particle], *(each.event for each in towers)])
+    order = np.argsort(event, kind="stable")
+    order = order[energy[order] > 0]
+    return massless(energy, eta, phi)[order], event[order]
 
 
 def _merge_towers(electrons: Electrons, ecal: Towers, hcal: Towers, claimed: np.ndarray) -> Detected:

@@ -29,11 +29,15 @@ class Veto(NamedTuple):
 
 
 class Generated(NamedTuple):
-    """hard: final particles of the hard process, [n, p, 4] (E, px, py, pz) in GeV, ordered as the labels."""
+    """hard: final particles of the hard process, [n, p, 4] (E, px, py, pz) in GeV, ordered as the labels.
+
+    weight: Pythia's own, one unless its settings bias the phase space.
+    """
 
     hard: Float[np.ndarray, "n p 4"]
     particles: Particles
     num_events: int
+    weight: Float[np.ndarray, " n"]
 
 
 def require() -> Any:
@@ -133,7 +137,8 @@ def next_batch(pythia: tuple[Any, Any], records: list, num: int) -> Generated:
     charge = np.array([engine.particleData.charge(int(code)) for code in codes])[inverse]
     incoming = np.stack([energy[first + 3], energy[first + 4]], axis=-1)
     hard = match_records(np.array(records).reshape(len(records), -1), incoming)
-    return Generated(hard, Particles(pdg, momentum, vertex * 1e-3, charge, event), len(counts))
+    weight = batch.info.weights[:, 0].to_numpy()
+    return Generated(hard, Particles(pdg, momentum, vertex * 1e-3, charge, event), len(counts), weight)
 
 
 def match_records(

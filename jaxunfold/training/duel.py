@@ -120,7 +120,7 @@ def duel(
       players: Generator and critic. optimizer: An optax transformation, for each side with a state of its own.
       loss: A key of ``losses.adversarial.GAMES``.
       penalty: Of ``rules``.
-      critic_updates: Of the critic for one of the generator.
+      critic_updates: Of the critic for one of the generator; a schedule of the optimizer counts each of them.
       critic_rate: The critic's learning rate over the generator's.
       clip_weights: The critic's weights are kept within +- this (arXiv:1701.07875); 0 leaves them.
       extra: (generated [n, d], batch) -> a further term of the generator's loss; None for none.

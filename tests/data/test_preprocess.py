@@ -233,8 +233,16 @@ def test_mirror_turns_vector_columns(zw_events):
     np.testing.assert_array_equal(mirror.mirror(events, "z").extra[0], [1, 1, 1])
 
 
-def test_tables_have_no_mirror_image(table_events):
-    with pytest.raises(InputError, match="augment: expected momenta, found a table"):
+def test_columns_of_a_table_are_mirrored_by_their_names(table_events):
+    truth = np.arange(12, dtype=np.float32).reshape(3, 4)
+    names = ("pt_j1", "eta_j1", "dphi", "met_pz")
+    events = dataclasses.replace(
+        table_events, truth=truth, truth_names=names, reco=np.zeros((3, 0), np.float32), reco_names=(), weight=None
+    )
+    np.testing.assert_array_equal(mirror.mirror(events, "z").truth, truth * [1, -1, 1, -1])
+    np.testing.assert_array_equal(mirror.mirror(events, "y").truth, truth * [1, 1, -1, 1])
+    assert len(mirror.augment(events, ("y", "z")).truth) == 12
+    with pytest.raises(InputError, match=r"augment: expected momenta, or a table's columns that change sign with y"):
         mirror.augment(table_events, ("y",))
 
 
