@@ -16,6 +16,7 @@ import optax
 from jaxunfold import networks
 from jaxunfold.errors import InputError
 from jaxunfold.losses.energy import energy_distance
+from jaxunfold.losses.moments import build_moments
 from jaxunfold.losses.observable_mmd import build_observable_mmd
 from jaxunfold.training.duel import Players, State, complaint, duel
 from jaxunfold.types import Batch, Method, Spec, Unfolded
@@ -37,6 +38,7 @@ def build(
     critic: Mapping,
     noise: int = 0,
     mmd: Mapping | None = None,
+    moments: Mapping | None = None,
     activation: str = "leaky_relu",
     tails: float = 6.0,
     **training,
@@ -44,6 +46,7 @@ def build(
     """A GAN whose generator's input is the measured event.
 
     Args: as of ``methods.fcgan``; there is no condition, and noise only where nothing is measured or asked for.
+      moments: Options of ``losses.moments.build_moments``, a term of masses' means and widths; None for none.
     Raises: InputError if the generator has no input, coordinates are relative to the measured event, which would pair
       what this method does not, or an option is unknown or out of range.
     """
@@ -68,7 +71,9 @@ def build(
     def judge(params, truth, reco):
         return judger.apply(params, truth)[0]
 
-    extra = None if mmd is None else build_observable_mmd(spec, **mmd)
+    terms = [] if mmd is None else [build_observable_mmd(spec, **mmd)]
+    terms += [] if moments is None else [build_moments(spec, **moments)]
+    extra = None if not terms else lambda generated, batch: sum(term(generated, batch) for term in terms)
     init, step = duel(Players(start, generate, noise, judge, unpaired), optimizer, extra=extra, **training)
 
     def push_params(params, latents, reco):
