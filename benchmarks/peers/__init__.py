@@ -17,6 +17,8 @@ class Peer(NamedTuple):
     sample: (events, draws, chunk) -> task: so many draws of each event, so many events at a time.
     chunks: Whether ``chunk`` is heeded. Ours is the package's own choice, peers get the best of several.
     gemm: (m, k, n) -> task of one matrix product [m, k] x [k, n] in the library's own way; it returns nothing.
+    fit: (truth [n, dim], features [n, r], batch, rate) -> (advance, draw), arrays of numpy: ``advance(steps)`` trains
+      on with Adam and gives the last loss, ``draw(features [m, r])`` is one draw of each event, [m, dim].
     """
 
     parameters: int
@@ -25,6 +27,7 @@ class Peer(NamedTuple):
     sample: Callable
     chunks: bool = True
     gemm: Callable | None = None
+    fit: Callable | None = None
 
 
 class NotOffered(Exception):
@@ -46,8 +49,12 @@ PEERS = {
 }
 """Name in the tables: (module, whether ``torch.compile`` is used)."""
 
+RECIPES = PEERS | {"sbi": ("sbi", False)}
+"""The same, and what trains and samples but has no task of its own to time."""
+
 PACKAGES = {
     "ours": ("jax", "jaxlib"), "freia": ("FrEIA", "torch"), "zuko": ("zuko", "torch"), "nflows": ("nflows", "torch"),
     "normflows": ("normflows", "torch"), "flowjax": ("flowjax", "jax"), "distrax": ("distrax", "jax"),
+    "sbi": ("sbi", "torch"),
 }  # fmt: skip
 """Distributions whose versions the pages state."""

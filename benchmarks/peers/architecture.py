@@ -1,7 +1,10 @@
 """The flows that are compared: sizes, how many numbers they train, and the least work of each task."""
 
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
+
+import numpy as np
 
 
 class Architecture(NamedTuple):
@@ -36,9 +39,19 @@ ARCHITECTURES = {
     "affine": Architecture(24, 256, 2, 2, 1024, 256),
     "affine_2M": Architecture(24, 256, 1, 1, 1024, 256),
     "spline": Architecture(10, 256, 2, 2, 1024, 256, bins=10),
+    "small": Architecture(6, 64, 2, 2, 128, 32, bins=8),
     "smoke": Architecture(2, 16, 2, 1, 32, 8),
 }
-"""Thesis Table 2.3, 'no ISR', if 'layers' counts hidden layers; if it counts linear maps; splines; for tests."""
+"""Thesis Table 2.3, 'no ISR', if 'layers' counts hidden layers; if it counts linear maps; splines; the size of
+configs/small.py; for tests."""
+
+
+def turns(rows: int, batch: int, seed: int) -> Iterator[np.ndarray]:
+    """Rows of one batch after the other, epoch after epoch in a new order, without the incomplete last of each."""
+    rng = np.random.default_rng(seed)
+    while True:
+        order = rng.permutation(rows)
+        yield from order[: rows // batch * batch].reshape(-1, batch)
 
 
 def condition_shapes(a: Architecture) -> list[tuple[int, int]]:

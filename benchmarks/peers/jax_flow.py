@@ -1,11 +1,14 @@
 """What the JAX libraries share: Adam in one compiled, donating step, and tasks from a density and a sampler."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from benchmarks.peers import Peer
-from benchmarks.peers.architecture import Architecture, condition_shapes
+from benchmarks.peers.architecture import Architecture, condition_shapes, turns
 
 
 def dense_init(key, shapes):
@@ -36,16 +39,13 @@ def as_peer(a: Architecture, params, log_prob, sample, seed: int) -> Peer:
       params: The arrays that are trained.
       log_prob: (params, x [n, d], features [n, r]) -> [n]. sample: (params, key, features, draws) -> draws.
     """
-    optimizer = optax.adam(1e-4)
     density, draw = jax.jit(log_prob), jax.jit(sample, static_argnums=3)
 
-    def step(params, opt_state, x, features):
+    def step(optimizer, params, opt_state, x, features):
         loss = lambda p: -jnp.mean(log_prob(p, x, features))  # noqa: E731
         value, grads = jax.value_and_grad(loss)(params)
         updates, opt_state = optimizer.update(grads, opt_state, params)
         return optax.apply_updates(params, updates), opt_state, value
-
-    step = jax.jit(step, donate_argnums=(0, 1))
 
     def events(n):
         keys = jax.random.split(jax.random.key(seed))
@@ -53,11 +53,13 @@ def as_peer(a: Architecture, params, log_prob, sample, seed: int) -> Peer:
 
     def train(batch, steps):
         x, features = events(batch)
+        optimizer = optax.adam(1e-4)
+        program = jax.jit(partial(step, optimizer), donate_argnums=(0, 1))
         state = [jax.tree.map(jnp.copy, params), optimizer.init(params)]
 
         def task():
             for _ in range(steps):
-                *state[:], value = step(*state, x, features)
+                *state[:], value = program(*state, x, features)
             return float(value)
 
         return task
@@ -81,7 +83,26 @@ def as_peer(a: Architecture, params, log_prob, sample, seed: int) -> Peer:
 
         return task
 
-    return Peer(sum(p.size for p in jax.tree.leaves(params)), train, of_density, of_draws, gemm=gemm)
+    def fit(truth, features, batch, rate):
+        rows = turns(len(truth), batch, seed)
+        adam = optax.adam(rate)
+        program = jax.jit(partial(step, adam), donate_argnums=(0, 1))
+        state = [jax.tree.map(jnp.copy, params), adam.init(params)]
+
+        def advance(steps):
+            for _ in range(steps):
+                chosen = next(rows)
+                *state[:], value = program(*state, truth[chosen], features[chosen])
+            return float(value)
+
+        def draw_once(features):
+            keys = jax.random.split(jax.random.key(1), len(features))
+            parts = [draw(state[0], keys[i], features[i : i + 1000], 1) for i in range(0, len(features), 1000)]
+            return np.concatenate([np.asarray(part).reshape(-1, a.dim) for part in parts])
+
+        return advance, draw_once
+
+    return Peer(sum(p.size for p in jax.tree.leaves(params)), train, of_density, of_draws, gemm=gemm, fit=fit)
 
 
 def gemm(m, k, n):

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from benchmarks.peers import Peer
-from benchmarks.peers.architecture import Architecture
+from benchmarks.peers.architecture import Architecture, turns
 
 torch.set_num_threads(1)
 
@@ -103,8 +103,29 @@ def as_peer(a: Architecture, embed, flow, log_prob, sample, compiled: bool, seed
 
         return task
 
+    def fit(truth, features, batch, rate):
+        rows = turns(len(truth), batch, seed)
+        truth, features = torch.from_numpy(truth), torch.from_numpy(features)
+        optimizer = torch.optim.Adam(weights, lr=rate, fused=True)
+
+        def advance(steps):
+            for _ in range(steps):
+                chosen = torch.from_numpy(next(rows))
+                optimizer.zero_grad(set_to_none=True)
+                value = loss(truth[chosen], features[chosen])
+                value.backward()
+                optimizer.step()
+            return float(value.detach())
+
+        def draw_once(features):
+            with torch.no_grad():
+                parts = [draw(part, 1).reshape(len(part), a.dim) for part in torch.from_numpy(features).split(1000)]
+            return torch.cat(parts).numpy()
+
+        return advance, draw_once
+
     def gemm(m, k, n):
         left, right = torch.randn(m, k), torch.randn(k, n)
         return lambda: torch.mm(left, right) is None
 
-    return Peer(sum(p.numel() for p in weights), train, of_density, of_draws, gemm=gemm)
+    return Peer(sum(p.numel() for p in weights), train, of_density, of_draws, gemm=gemm, fit=fit)

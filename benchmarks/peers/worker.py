@@ -5,6 +5,9 @@ python -m benchmarks.peers.worker NAME [--core N]         then lines on standard
     {"do": "prepare", "task": "train", "of": [512, 4]}    -> {"first_cpu", "compile_cpu", "chunk"}
     {"do": "run", "task": "train", "of": [512, 4]}        -> {"cpu", "wall", "peak_mib", "value"}
     {"do": "gemm", "shape": [m, k, n]}                    -> {"gflops"}
+    {"do": "fit", "table": FILE, "batch": 512, "rate": 0.001}    -> {"cpu", "wall"} of the process so far
+    {"do": "advance", "steps": 50}                        -> {"cpu", "wall", "value"} of these steps
+    {"do": "draw", "out": FILE}                           -> {"cpu", "wall"}; one draw of each test event, as .npy
 python -m benchmarks.peers.worker NAME --first ARCHITECTURE [--folder DIR]   draws 60 times for one event and ends
 python -m benchmarks.peers.worker NAME --save ARCHITECTURE --folder DIR      leaves a run for --first
 
@@ -22,8 +25,10 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks import limit
-from benchmarks.peers import PACKAGES, PEERS, NotOffered
+from benchmarks.peers import PACKAGES, RECIPES, NotOffered
 from benchmarks.peers.architecture import ARCHITECTURES
 
 CHUNKS = {"log_prob": (1024, 1 << 30), "sample": (20, 1 << 30)}
@@ -44,6 +49,17 @@ def timed(task) -> dict:
     value = task()
     cpu, wall = (b - a for a, b in zip(begin, clock()))
     return {"cpu": cpu, "wall": wall, "peak_mib": peak_mib(), "value": value}
+
+
+def started() -> float:
+    """When this process began, seconds since the epoch."""
+    try:
+        with open("/proc/self/stat") as file, open("/proc/stat") as all_of_them:
+            ticks = int(file.read().rsplit(")", 1)[1].split()[19])
+            boot = next(int(line.split()[1]) for line in all_of_them if line.startswith("btime"))
+        return boot + ticks / os.sysconf("SC_CLK_TCK")
+    except OSError:
+        return time.time() - time.process_time()
 
 
 def reset_peak() -> None:
@@ -67,12 +83,12 @@ def peak_mib() -> float:
 
 def module_of(name: str):
     """The file of a library."""
-    return importlib.import_module(f"benchmarks.peers.{PEERS[name][0]}")
+    return importlib.import_module(f"benchmarks.peers.{RECIPES[name][0]}")
 
 
-def load(name: str, architecture: str):
-    """The peer, built."""
-    return module_of(name).build(ARCHITECTURES[architecture], 0, PEERS[name][1])
+def load(name: str, architecture: str, **sizes):
+    """The peer, built; sizes: of an architecture, other than its own."""
+    return module_of(name).build(ARCHITECTURES[architecture]._replace(**sizes), 0, RECIPES[name][1])
 
 
 def draw_first(name: str, architecture: str, folder: Path | None) -> None:
@@ -102,15 +118,38 @@ def best_chunk(peer, task: str, of: list) -> tuple[int, float | None]:
     return (chunk, max(0.0, seconds[chunk][1])) if chunk < size else (of[0], None)
 
 
+def fit(state: dict, request: dict) -> dict:
+    """Get ready to train on a table: ``truth`` [n, d], ``features`` [n, r] and ``test`` [m, r] of an .npz."""
+    table = np.load(request["table"])
+    state["test"] = table["test"]
+    state["fit"] = state["peer"].fit(table["truth"], table["features"], request["batch"], request["rate"])
+    return {"cpu": time.process_time(), "wall": time.time() - started()}
+
+
+def advance(state: dict, request: dict) -> dict:
+    """Train on."""
+    return timed(lambda: state["fit"][0](request["steps"]))
+
+
+def draw(state: dict, request: dict) -> dict:
+    """One draw of each test event."""
+    return timed(lambda: np.save(request["out"], state["fit"][1](state["test"])))
+
+
+FITTING = {"fit": fit, "advance": advance, "draw": draw}
+
+
 def answer(state: dict, name: str, request: dict) -> dict:
     """Carry out one request."""
     if request["do"] == "build":
         begin = clock()
         state.clear()
-        state["peer"] = load(name, request["architecture"])
+        state["peer"] = load(name, request["architecture"], **request.get("sizes", {}))
         cpu, wall = (b - a for a, b in zip(begin, clock()))
-        versions = {p: importlib.metadata.version(p) for p in PACKAGES[PEERS[name][0]]}
+        versions = {p: importlib.metadata.version(p) for p in PACKAGES[RECIPES[name][0]]}
         return {"parameters": int(state["peer"].parameters), "versions": versions, "cpu": cpu, "wall": wall}
+    if request["do"] in FITTING:
+        return FITTING[request["do"]](state, request)
     peer = state["peer"]
     if request["do"] == "gemm":
         return {"gflops": limit.rate(peer.gemm(*request["shape"]), request["shape"])}
@@ -143,7 +182,7 @@ def serve(name: str, out) -> None:
 def main() -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("name", choices=PEERS)
+    parser.add_argument("name", choices=RECIPES)
     parser.add_argument("--core", type=int)
     parser.add_argument("--first", choices=ARCHITECTURES)
     parser.add_argument("--save", choices=ARCHITECTURES, help="leave a run in --folder and end")

@@ -22,7 +22,9 @@ from jaxunfold.physics.coordinates import Coordinates, build_coordinates
 from jaxunfold.physics.features import Features, build_features
 from jaxunfold.types import Anchor, Batch, Reco
 
-CHUNK = 16384
+CHUNKS = (64, 4096)
+"""Events at a time: few sizes, for each is compiled on its own, which takes longer than to pad."""
+
 SCALINGS = {"quantile": quantile.fit_quantiles, "standard": quantile.fit_standard}
 REFERENCES = ("measured", "fit")
 MOMENTS = ("feature_mean", "feature_scale", "object_mean", "object_scale")
@@ -35,6 +37,7 @@ class Pipeline(NamedTuple):
     reference: "measured", the same coordinate of the measured event, or "fit", a kinematic fit to it.
     scaling: a key of ``SCALINGS``. num_truth: number of truth particles or columns.
     measure: (resolution, reco, mask, extra) -> features, objects and anchor of many events, compiled once.
+    relate: (truth, anchor) -> coordinates relative to the anchor and the log-determinant of many events, likewise.
     """
 
     coordinates: Coordinates
@@ -44,6 +47,7 @@ class Pipeline(NamedTuple):
     scaling: str
     num_truth: int
     measure: Callable | None = None
+    relate: Callable | None = None
 
 
 class Fitted(NamedTuple):
@@ -95,7 +99,7 @@ def build_pipeline(
     )
     # the kinematic fit takes seconds to compile, so that fitting and encoding share one program
     measure = jax.jit(jax.vmap(partial(_raw, pipeline), in_axes=(None, 0, 0, 0)))
-    return pipeline._replace(measure=measure)
+    return pipeline._replace(measure=measure, relate=jax.jit(jax.vmap(partial(_relative, pipeline))))
 
 
 def feature_names(p: Pipeline) -> tuple[str, ...]:
@@ -117,7 +121,7 @@ def _arrays(events: Events):
 def _apply_in_chunks(fn, *arrays):
     """A compiled fn over pieces of one size of the leading axis, so that memory and compilations stay bounded."""
     n = len(jax.tree.leaves(arrays)[0])
-    size = min(CHUNK, 1 << max(n - 1, 0).bit_length())
+    size = next((size for size in CHUNKS if n <= size), CHUNKS[-1])
 
     def piece(start):
         part = jax.tree.map(lambda a: a[start : start + size], arrays)
@@ -144,7 +148,9 @@ def _anchor(p: Pipeline, resolution: kf.Resolution | None, reco: Array) -> tuple
 
 def _raw(p: Pipeline, resolution: kf.Resolution | None, reco: Array, mask: Array, extra: Array):
     """Features, objects and anchor of one measured event, not yet standardised."""
-    anchor, pulls = _anchor(p, resolution, reco)
+    # what is not there has no number, whatever stands in its place
+    there = mask.reshape(mask.shape + (1,) * (reco.ndim - mask.ndim))
+    anchor, pulls = _anchor(p, resolution, jnp.where(there, reco, jnp.nan))
     objects = None if p.features.objects is None else p.features.objects(reco, mask)
     # a leg far off its measurement would be far outside what the network ever sees
     return jnp.concatenate([p.features.apply(reco, mask, extra), jnp.arcsinh(pulls)]), objects, anchor
@@ -194,7 +200,7 @@ def fit(p: Pipeline, events: Events) -> Fitted:
     reco, mask, extra = _arrays(events)
     raw, objects, anchor = _apply_in_chunks(partial(p.measure, resolution), reco, mask, extra)
     truth = np.asarray(events.truth, np.float32)
-    x, _ = _apply_in_chunks(jax.jit(jax.vmap(partial(_relative, p))), truth, anchor)
+    x, _ = _apply_in_chunks(p.relate, truth, anchor)
     _refuse_nonfinite(events, x, p.coordinates.names)
     _refuse_nonfinite(events, raw, feature_names(p))
     for i, name in enumerate(p.coordinates.names):
@@ -283,6 +289,9 @@ def encode_reco(p: Pipeline, fitted: Fitted, events: Events) -> Reco:
     return Reco(features, anchor, events.mask, objects=objects)
 
 
+_to_normal = jax.jit(jax.vmap(quantile.to_normal, in_axes=(None, 0)))
+
+
 def encode(p: Pipeline, fitted: Fitted, events: Events) -> Batch:
     """Paired events [n] as a batch of numpy arrays; weights are scaled to a mean of one.
 
@@ -295,7 +304,8 @@ def encode(p: Pipeline, fitted: Fitted, events: Events) -> Batch:
     events = with_placeholders(events)
     reco = encode_reco(p, fitted, events)
     truth = np.asarray(events.truth, np.float32)
-    z, _ = _apply_in_chunks(jax.jit(jax.vmap(partial(encode_truth, p, fitted))), truth, reco.anchor)
+    x, _ = _apply_in_chunks(p.relate, truth, reco.anchor)
+    z, _ = _apply_in_chunks(partial(_to_normal, fitted.quantiles), x)
     _refuse_nonfinite(events, z, p.coordinates.names)
     weight = np.ones(len(z)) if events.weight is None else np.asarray(events.weight)
     return Batch(z, reco, (weight / np.mean(weight)).astype(np.float32), events.pass_truth, events.pass_reco)

@@ -3,11 +3,12 @@
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from benchmarks import limit
+from benchmarks import limit, unfolding, unfolding_page
 from benchmarks.peers import architecture as arch
 from benchmarks.peers import page, worker
 
@@ -64,3 +65,33 @@ def test_page_without_a_peer():
     # 1 GFLOP in 2 s of 5 GFLOP/s
     assert any("| 10 % |" in line for line in lines)
     assert page.best_peer(task["rows"]) is None
+
+
+def test_turns_are_epochs():
+    """Every row once an epoch, but for the incomplete last batch, and another order in the next."""
+    rows = arch.turns(10, 3, seed=0)
+    first, second = (np.concatenate([next(rows) for _ in range(3)]) for _ in range(2))
+    assert len(set(first)) == len(set(second)) == 9
+    assert set(first) <= set(range(10))
+    assert (first != second).any()
+
+
+def test_time_to_quality():
+    """A row that got there, one that did not and one that is not installed, each said as what it is."""
+    good = {"cpu": 20.0, "wall": 21.0, "epochs": 1, "updates": None, "ks": 0.04, "marginal": 0.51, "joint": 0.6}
+    bad = {"cpu": 900.0, "wall": 901.0, "updates": 7, "ks": 0.2, "marginal": None, "joint": None}
+    assert unfolding_page.reached(good)
+    assert not unfolding_page.reached(good | {"marginal": 0.53})
+    assert not unfolding_page.reached(good | {"ks": 0.06})
+    peers = {"a": {"looks": [bad]}, "b": {"missing": "not installed"}}
+    lines = unfolding_page.table({"ours": {"jaxunfold": [[bad | good]]}, "peers": peers}).splitlines()
+    assert "| a | not within 900 | 901 | more than 45.0 | 7 updates | - | - | 0.200 |" in lines
+    assert "| b | not installed | | | | | | |" in lines
+
+
+def test_our_whole_recipe():
+    """From an event file to a judged run, in a process of its own."""
+    (look,) = unfolding.smoke()
+    assert look["cpu"] > 0
+    assert 0 < look["ks"] < 1
+    assert 0.4 < look["marginal"] < 1

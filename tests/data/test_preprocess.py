@@ -209,7 +209,7 @@ def test_weights_of_an_encoded_batch_have_mean_one(make_case, table_events):
 
 def test_chunks_do_not_show(make_case, table_events, monkeypatch):
     _, _, pipeline, fitted, whole = make_case("columns")
-    monkeypatch.setattr(preprocess, "CHUNK", 256)
+    monkeypatch.setattr(preprocess, "CHUNKS", (64, 256))
     for a, b in zip(jax.tree.leaves(preprocess.encode(pipeline, fitted, table_events)), jax.tree.leaves(whole)):
         np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-6)
 
