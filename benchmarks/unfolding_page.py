@@ -19,11 +19,11 @@ CPU seconds of one core until one draw of each of 10,000 test events of `zw_2jet
 most {MARGINAL} and a KS distance of m_jj of at most {KS}; 48,000 training events. A process's start, imports and
 compilation count; looking at the draws does not. *Ours* is `jaxunfold.train` from the event file on: kinematic fit of
 every event, training along one cycle of the learning rate, a record of what was trained on; each length is a training
-of its own. The others train on a finished table, with Adam at a constant rate of 0.001 and batches of 512, and are
-looked at whenever they have trained a quarter longer: on *momentum* components of truth and measured objects,
-standardised, as in the papers, or on *our coordinates*, whose making and undoing they are spared. FrEIA has the
-papers' 24 affine blocks, the others a spline flow of 6 blocks with 64 hidden units, as ours; sbi its own defaults,
-which train by whole epochs of batches of 200.
+of its own. The others train on a finished table, with Adam at a constant rate of 0.001 (FrEIA 0.0008, the thesis's)
+and batches of 512, and are looked at whenever they have trained a quarter longer: on *momentum* components of truth
+and measured objects, standardised, as in the papers, or on *our coordinates*, whose making and undoing they are
+spared. FrEIA has the papers' 24 affine blocks, the others a spline flow of 6 blocks with 64 hidden units, as ours;
+sbi its own defaults, which train by whole epochs of batches of 200.
 """
 
 
