@@ -12,8 +12,8 @@ Half the hidden units, a prior width of 0.1 and 40 epochs instead of 16: a poste
 prior stays close to it, and its mean network is a poor one.
 
 Eight CPU minutes of training, twenty with an argument. Expect, over three seeds, on 20,000 events: pulls of bins of
-width 0.90 to 0.95, joint AUC 0.56 to 0.58, worst calibration 0.018 to 0.020. On toys a temperature of 0.1 gives bands that hold what they say, and the 1 of Bayes
-makes them too wide.
+width 0.90 to 0.95, joint AUC 0.56 to 0.58, worst calibration 0.018 to 0.020. On toys a temperature of 0.1
+gives bands that hold what they say, and the 1 of Bayes makes them too wide.
 """
 
 from pathlib import Path
