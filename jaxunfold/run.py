@@ -21,7 +21,6 @@ from jaxunfold.data import support as supports
 from jaxunfold.data.columns import match_columns
 from jaxunfold.data.events import Events, read, truth_alone, with_placeholders
 from jaxunfold.errors import InputError
-from jaxunfold.posterior import Posterior
 from jaxunfold.types import Anchor, Key, Method, Reco, Unfolded
 
 DRAWS_PER_CALL = 131072
@@ -347,11 +346,13 @@ class Run:
             raise InputError(f"event {int(np.argmax(bad))}: expected a density, found NaN")
         return out
 
-    def posterior(self, reco: Any) -> Posterior:
-        """The posteriors of events as one distrax distribution of batch shape (n,), in physical units.
+    def posterior(self, reco: Any) -> Any:
+        """The ``Posterior`` of events as one distrax distribution of batch shape (n,), in physical units.
 
         Raises: InputError if the method unfolds a sample as a whole.
         """
+        from jaxunfold.posterior import Posterior  # distrax takes half a second to import, which draws do not need
+
         if self.method.whole_sample:
             raise InputError(f"posterior: the method {self.config.method!r} unfolds a sample, and not single events")
         log_prob = None if self.method.log_prob is None else self._log_prob

@@ -7,17 +7,11 @@ arXiv:1810.01367: Hutchinson's estimate of that trace. The solvers are diffrax's
 from collections.abc import Callable
 from typing import NamedTuple
 
-import diffrax
 import jax
 import jax.numpy as jnp
 
-SOLVERS = {
-    "euler": diffrax.Euler,
-    "midpoint": diffrax.Midpoint,
-    "heun": diffrax.Heun,
-    "tsit5": diffrax.Tsit5,
-    "dopri5": diffrax.Dopri5,
-}
+SOLVERS = {"euler": "Euler", "midpoint": "Midpoint", "heun": "Heun", "tsit5": "Tsit5", "dopri5": "Dopri5"}
+"""What diffrax calls them."""
 
 
 class Ode(NamedTuple):
@@ -58,6 +52,8 @@ def make_solve(
         raise ValueError("solver.steps: expected at least 1 with kind 'euler', which estimates no error, got 0")
     if rtol < 0 or atol < 0 or rtol + atol == 0:
         raise ValueError(f"solver: expected rtol, atol >= 0 and one of them positive, got {rtol} and {atol}")
+    import diffrax  # half a second, which those who solve nothing do not wait for
+
     if steps:
         # one more, as the sum of many steps may stop short of the end by a rounding error
         controller, most = diffrax.ConstantStepSize(), steps + 1
@@ -68,7 +64,7 @@ def make_solve(
         dtype = jax.tree.leaves(y)[0].dtype
         found = diffrax.diffeqsolve(
             diffrax.ODETerm(lambda t, y, _: field(t, y)),
-            SOLVERS[kind](),
+            getattr(diffrax, SOLVERS[kind])(),
             t0=jnp.asarray(t0, dtype),
             t1=jnp.asarray(t1, dtype),
             dt0=jnp.asarray((t1 - t0) / steps, dtype) if steps else None,

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri
 
 from jaxunfold.bijections.rational_quadratic import Bin, clip, evaluate_bin, invert_bin
 
@@ -41,7 +41,7 @@ def fit_quantiles(x: np.ndarray, weight: np.ndarray | None = None, spacing: floa
     """
     n, dim = x.shape
     weight = np.ones(n) if weight is None else weight
-    reach = min(4.0, float(norm.isf(min(0.2, 10.0 / n))))
+    reach = min(4.0, float(-ndtri(min(0.2, 10.0 / n))))
     scores = np.linspace(-reach, reach, max(5, 2 * int(reach / spacing) + 1))
     xs, zs, slopes = [], [], []
     for i in range(dim):
@@ -50,7 +50,7 @@ def fit_quantiles(x: np.ndarray, weight: np.ndarray | None = None, spacing: floa
         if values[0] == values[-1]:
             raise ValueError(f"coordinate {i}: expected at least two values, found only {values[0]:g}")
         cumulative = np.maximum.accumulate(np.cumsum(weight[order]) - 0.5 * weight[order]) / np.sum(weight)
-        knots = np.interp(norm.cdf(scores), cumulative, values)
+        knots = np.interp(ndtr(scores), cumulative, values)
         # repeated values would make a vertical step: knots stay apart by a hair of the range, seen in float32
         gap = max(1e-5 * (values[-1] - values[0]), 4 * np.spacing(np.float32(np.max(np.abs(values)))))
         knots = np.maximum.accumulate(knots + gap * np.arange(len(knots))) - gap * 0.5 * len(knots)

@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri
 
 from jaxunfold.bijections.base import Bijection, no_context
 from jaxunfold.bijections.quantile import Quantiles, from_normal, to_normal
@@ -30,9 +30,9 @@ def quantile_map(dim: int, knots: int = 17) -> Bijection:
 
     def start(params, x, ctx):
         # as far out as ten events lie beyond
-        reach = min(4.0, float(norm.isf(min(0.2, 10.0 / len(x)))))
+        reach = min(4.0, float(-ndtri(min(0.2, 10.0 / len(x)))))
         scores = np.linspace(-reach, reach, knots)
-        values = jnp.quantile(x, jnp.asarray(norm.cdf(scores), x.dtype), axis=0).T
+        values = jnp.quantile(x, jnp.asarray(ndtr(scores), x.dtype), axis=0).T
         # repeated values would make a vertical step: knots stay apart by a hair of the range
         span = 1e-3 + values[:, -1:] - values[:, :1]
         values = values + 1e-4 * span * jnp.arange(knots)

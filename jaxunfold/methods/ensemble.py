@@ -13,13 +13,13 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from jaxtyping import Array, Float
-from scipy.stats import poisson
+from scipy.special import pdtr
 
 from jaxunfold.errors import InputError
 from jaxunfold.methods import members as several
 from jaxunfold.types import Batch, Method, Spec
 
-CUMULATIVE = poisson.cdf(np.arange(12), 1.0).astype(np.float32)
+CUMULATIVE = pdtr(np.arange(12), 1.0).astype(np.float32)
 
 
 class State(NamedTuple):
