@@ -73,7 +73,7 @@ def figure(shown, path):
         for axes, (name, label) in zip(middle.subplots(1, 3), planes.NAMES.items()):
             for (kind, rows), colour in zip(shown.items(), colours):
                 planes.stairs(axes, name, rows, kind, colour)
-            axes.set(xlabel=label, ylabel="density", xlim=(0, planes.EDGES[name][-1]))
+            axes.set(xlabel=label, ylabel="density", xlim=(max(planes.EDGES[name][0], 0), planes.EDGES[name][-1]))
         middle.axes[-1].legend(fontsize=8)
         for axes, (name, rows) in zip(bottom.subplots(1, 4), shown.items()):
             planes.plane_image(axes, rows[:1], f"one jet, {name}")

@@ -87,7 +87,9 @@ def figure(shown, path):
             for axes, (name, label) in zip(row, planes.NAMES.items()):
                 for (maker, rows), colour in zip(made.items(), colours):
                     planes.stairs(axes, name, rows, maker, colour, ls=":" if maker.startswith("ind") else "-")
-                axes.set(xlabel=label, ylabel=f"{kind} jets", xlim=(0, planes.EDGES[name][-1]))
+                axes.set(
+                    xlabel=label, ylabel=f"{kind} jets", xlim=(max(planes.EDGES[name][0], 0), planes.EDGES[name][-1])
+                )
         plot.axes[2].legend(fontsize=8)
         plot.savefig(path, dpi=110)
 

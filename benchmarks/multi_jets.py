@@ -128,7 +128,7 @@ def tails(args, out):
     reference, weight = observables(file.truth)["m_jj"], file.weight / file.weight.sum()
     rng, above, models = np.random.default_rng(0), {}, {}
     # the config's split holds back a third, which the fit does not see either
-    ours, held_out, seconds = generated("", args.tail, out / "tail", 5 * DRAWN, **{"training.epochs": "20"})
+    ours, held_out, seconds = generated("", args.tail, out / "tail", DRAWN, **{"training.epochs": "8"})
     every = observables(event_files.read(args.tail, require_truth=True).truth)["m_jj"]
     train = np.setdiff1d(every, held_out["m_jj"])
     models["fit"] = 1 - four_parameters(train)
@@ -157,10 +157,11 @@ def tails(args, out):
         count = len(train)
         colours = {"training events": style.TRUTH, "fit": style.UNFOLDED, "flow": style.RECO}
         top.plot(TAIL, count * true, color=style.SERIES[2], label="reference")
-        bottom.fill_between(TAIL, 1 - error / true, 1 + error / true, color=style.SERIES[2], alpha=0.3, lw=0)
+        over = np.maximum(true, 1e-12)
+        bottom.fill_between(TAIL, 1 - error / over, 1 + error / over, color=style.SERIES[2], alpha=0.3, lw=0)
         for name, colour in colours.items():
             top.plot(TAIL, count * models[name], color=colour, label=name, lw=1.3)
-            bottom.plot(TAIL, models[name] / true, color=colour, lw=1.3)
+            bottom.plot(TAIL, models[name] / over, color=colour, lw=1.3)
         top.set(yscale="log", ylim=(1e-3, 2 * count), ylabel=f"events above, of {count}")
         bottom.set(xlabel="$m_{jj}$ [GeV]", ylabel="over reference", ylim=(0, 3), xlim=(TAIL[0], 7000))
         top.legend()

@@ -17,11 +17,11 @@ from ml_collections import ConfigDict
 from jaxunfold.simulation import cards
 
 # m_jj > 1500 GeV at such an angle asks for pT of some 600 GeV
-PARTONS = ("HadronLevel:all = off", "PhaseSpace:pTHatMin = 450.")
+PARTONS = ("HadronLevel:all = off", "PhaseSpace:pTHatMin = 550.")
 BIASED = (
     "PhaseSpace:bias2Selection = on",
     "PhaseSpace:bias2SelectionPow = 5.",
-    "PhaseSpace:bias2SelectionRef = 450.",
+    "PhaseSpace:bias2SelectionRef = 550.",
 )
 LINES = {"": ("PhaseSpace:pTHatMin = 180.",), "tail": PARTONS, "reference": (*PARTONS, *BIASED)}
 

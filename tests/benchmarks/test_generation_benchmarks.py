@@ -1,0 +1,43 @@
+"""What the pages of numbers of event generation are computed with: masses of two jets, and the fit of their tail."""
+
+import numpy as np
+
+from benchmarks import multi_jets
+from jaxunfold import config
+
+
+def test_observables_of_two_jets():
+    """Back to back at eta 0 without masses: m_jj = 2 pT, no recoil; with masses, from the four-momenta."""
+    table = np.array([[400.0, 0.0, 0.0, 400.0, 0.0, 0.0, 0.0], [500.0, 1.0, 50.0, 300.0, -0.5, 20.0, 0.3]])
+    found = multi_jets.observables(table)
+    np.testing.assert_allclose(found["m_jj"][0], 800.0)
+    assert abs(found["recoil"][0]) < 1e-4
+    p = []
+    for pt, eta, m, phi in ((500.0, 1.0, 50.0, 0.0), (300.0, -0.5, 20.0, np.pi + 0.3)):
+        x = np.array([pt * np.cos(phi), pt * np.sin(phi), pt * np.sinh(eta)])
+        p.append([np.sqrt(x @ x + m**2), *x])
+    total = np.sum(p, 0)
+    np.testing.assert_allclose(found["m_jj"][1], np.sqrt(total[0] ** 2 - total[1:] @ total[1:]))
+    np.testing.assert_allclose(found["recoil"][1], np.hypot(total[1], total[2]))
+
+
+def test_four_parameter_fit_finds_its_own_shape():
+    """3,000 masses of a power law that ends at sqrt(s): the share above 2.5 TeV within five standard errors."""
+    rng = np.random.default_rng(0)
+    grid = np.linspace(multi_jets.LOW, multi_jets.SQRT_S, 50_001)
+    density = (1 - grid / multi_jets.SQRT_S) ** 8 * grid**-6
+    cdf = np.cumsum(density) / density.sum()
+    mass = np.interp(rng.uniform(size=3000), cdf, grid)
+    at = int(np.searchsorted(multi_jets.TAIL, 2500))
+    true = 1 - np.interp(2500, grid, cdf)
+    assert abs(1 - multi_jets.four_parameters(mass)[at] - true) < 5 * np.sqrt(true / 3000)
+
+
+def test_configs_of_generation_load_in_every_form():
+    def method(name, form=""):
+        return config.load(f"configs/{name}.py:{form}" if form else f"configs/{name}.py").method
+
+    assert [method("generate_multi_jets", form) for form in ("", "smoke", "gan")] == ["cinn", "cinn", "gan"]
+    assert [method("generate_drell_yan_gan", form) for form in ("", "smoke", "plain", "mmd")] == ["gan"] * 4
+    assert config.load("configs/generate_drell_yan_gan.py").model.moments.observables == ("m_ee",)
+    assert config.load("configs/generate_drell_yan_gan.py:plain").model.moments is None
