@@ -19,8 +19,7 @@ NAMES = {
 EDGES = {
     "activated": np.arange(-0.5, 26),
     "multiplicity": np.arange(-0.5, 11),
-    # an image has only so many masses, which finer bins would show
-    "mass": np.exp(np.linspace(0, np.log(400), 21)),
+    "mass": np.linspace(0, 200, 41),
 }
 CLASSIFIER = {"hidden": (128, 64), "learning_rate": 1e-3, "epochs": 8, "batch_size": 128}
 
@@ -71,9 +70,6 @@ def stairs(axes, name, rows, label, colour, **style):
     """One observable of images as a normalised histogram."""
     values, edges = observables(rows)[name], EDGES[name]
     density = np.histogram(np.clip(values, edges[0], edges[-1]), edges)[0] / len(values) / np.diff(edges)
-    if name == "mass":  # of the logarithm
-        density = density * np.diff(edges) / np.diff(np.log(edges))
-        axes.set_xscale("log")
     axes.stairs(density, edges, label=label, color=colour, lw=1.3, baseline=None, **style)
 
 

@@ -44,7 +44,7 @@ def get_config(arg: str = "") -> ConfigDict:
     }
     config.data = {**config.data.to_dict(), "path": "", "valid": 0.05, "test": 0.35}
     config.preprocess.coordinates = {"kind": "columns", "reco": None}
-    config.training.epochs = 15 if arg == "gan" else 8
+    config.training.epochs = 60 if arg == "gan" else 8
     if arg == "smoke":
         config.model.flow.update({"blocks": 3, "hidden": 32})
         config.training.epochs = 1
