@@ -16,6 +16,7 @@ from jaxunfold.errors import InputError
 from jaxunfold.simulation import (
     STREAM,
     chunk,
+    drell_yan_met,
     fat_jets,
     generator,
     hard_process,
@@ -76,6 +77,10 @@ def _multi_jets(values: dict, args: argparse.Namespace) -> None:
     _one_by_one(multi_jets, values, args)
 
 
+def _drell_yan_met(values: dict, args: argparse.Namespace) -> None:
+    _one_by_one(drell_yan_met, values, args)
+
+
 def _one_by_one(chain, values: dict, args: argparse.Namespace) -> None:
     what, out = chain.from_config(values), Path(args.out)
     cli.check_at_least(args, events=1, seed=0)
@@ -126,6 +131,7 @@ CHAINS = {
     "shower": _shower,
     "fat_jets": _fat_jets,
     "multi_jets": _multi_jets,
+    "drell_yan_met": _drell_yan_met,
 }
 """What a config's ``chain`` may be; it is "detector" where there is none. (values, arguments) -> None."""
 

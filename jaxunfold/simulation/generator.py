@@ -53,13 +53,16 @@ def require() -> Any:
     return pythia8mc
 
 
-def start(settings: tuple[str, ...], seed: int, labels: tuple[str, ...], veto: Veto | None) -> tuple[Any, list]:
+def start(
+    settings: tuple[str, ...], seed: int, labels: tuple[str, ...] | None, veto: Veto | None
+) -> tuple[Any, list | None]:
     """An initialised Pythia and the list that its hook fills with hard processes.
 
     Args:
       settings: Pythia's own "Group:key = value" lines.
       seed: Pythia's seed, 1 to 900,000,000.
-      labels: Names of the truth particles: leptons by name, anything else is a quark or gluon.
+      labels: Names of the truth particles: leptons by name, anything else is a quark or gluon. None keeps no
+        hard process, as of soft collisions, which have none.
       veto: Early rejection, or None.
     Raises: InputError for a setting that Pythia does not know, or a process that it cannot start.
     """
@@ -68,6 +71,9 @@ def start(settings: tuple[str, ...], seed: int, labels: tuple[str, ...], veto: V
     for line in ("Print:quiet = on", "Random:setSeed = on", f"Random:seed = {seed}", *settings):
         if not pythia.readString(line):
             raise InputError(f"config.pythia: expected a setting that Pythia 8 knows, found {line!r}")
+    if labels is None:
+        check_started(pythia.init())
+        return (pythia, None), None
     codes = [PDG.get(label) for label in labels]
     records: list = []
 
@@ -84,10 +90,15 @@ def start(settings: tuple[str, ...], seed: int, labels: tuple[str, ...], veto: V
 
     hook = Keep()
     pythia.setUserHooksPtr(hook)
-    if not pythia.init():
-        raise InputError("config.pythia: expected a process that Pythia 8 can start, see its messages above")
+    check_started(pythia.init())
     records.clear()
     return (pythia, hook), records
+
+
+def check_started(started: bool) -> None:
+    """Raises: InputError where Pythia could not be initialised."""
+    if not started:
+        raise InputError("config.pythia: expected a process that Pythia 8 can start, see its messages above")
 
 
 def _hard_process(process: Any, codes: list, veto: Veto | None) -> list | None:
@@ -116,12 +127,13 @@ def _hard_process(process: Any, codes: list, veto: Veto | None) -> list | None:
     return row
 
 
-def next_batch(pythia: tuple[Any, Any], records: list, num: int) -> Generated:
+def next_batch(pythia: tuple[Any, Any], records: list | None, num: int) -> Generated:
     """Generate ``num`` collisions (those that Pythia gives up on are left out) as arrays."""
     import awkward as ak
 
     engine, _ = pythia
-    records.clear()
+    if records is not None:
+        records.clear()
     batch = engine.nextBatch(num)
     particles = batch.prt
     counts = ak.num(particles.status).to_numpy()
@@ -135,8 +147,10 @@ def next_batch(pythia: tuple[Any, Any], records: list, num: int) -> Generated:
     pdg = flat.id.to_numpy()[final].astype(np.int64)
     codes, inverse = np.unique(pdg, return_inverse=True)
     charge = np.array([engine.particleData.charge(int(code)) for code in codes])[inverse]
-    incoming = np.stack([energy[first + 3], energy[first + 4]], axis=-1)
-    hard = match_records(np.array(records).reshape(len(records), -1), incoming)
+    hard = np.zeros((len(counts), 0, 4))
+    if records is not None:
+        incoming = np.stack([energy[first + 3], energy[first + 4]], axis=-1)
+        hard = match_records(np.array(records).reshape(len(records), -1), incoming)
     weight = batch.info.weights[:, 0].to_numpy()
     return Generated(hard, Particles(pdg, momentum, vertex * 1e-3, charge, event), len(counts), weight)
 

@@ -71,7 +71,7 @@ def simulate(
     Raises: InputError where ``most`` collisions give too few, or a package is missing.
     """
     settings = (f"Beams:eCM = {process.sqrt_s_gev}", *process.pythia)
-    engine, records = generator.start(settings, pythia_seed(seed, 0), (), None)
+    engine, records = generator.start(settings, pythia_seed(seed, 0), None, None)
     rng = np.random.default_rng(np.random.SeedSequence([seed, 0]))
     rows, weights, tried, found = [], [], 0, 0
     while found < num_events:

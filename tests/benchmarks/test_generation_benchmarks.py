@@ -38,6 +38,7 @@ def test_configs_of_generation_load_in_every_form():
         return config.load(f"configs/{name}.py:{form}" if form else f"configs/{name}.py").method
 
     assert [method("generate_multi_jets", form) for form in ("", "smoke", "gan")] == ["cinn", "cinn", "gan"]
+    assert [method("generate_drell_yan_met", form) for form in ("", "smoke", "gan")] == ["cinn", "cinn", "gan"]
     assert [method("generate_drell_yan_gan", form) for form in ("", "smoke", "plain", "mmd")] == ["gan"] * 4
     assert config.load("configs/generate_drell_yan_gan.py").model.moments.observables == ("m_ee",)
     assert config.load("configs/generate_drell_yan_gan.py:plain").model.moments is None

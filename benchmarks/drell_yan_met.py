@@ -1,0 +1,83 @@
+"""Drell-Yan with missing momentum from a flow and a GAN: arXiv:2008.08558, Figs. 7 and 8.
+
+    python -m jaxunfold.simulate --config configs/data/drell_yan_met.py --events 8000 --seed 1 --out drell_yan_met.h5
+    python -m benchmarks.drell_yan_met --data drell_yan_met.h5 --out runs/drell_yan_met
+
+Spectra of generated events against held-out ones, and missing momentum where there are few and many vertices.
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+from scipy.stats import ks_2samp
+
+from jaxunfold import config as configs
+from jaxunfold.data import events as event_files
+from jaxunfold.metrics.quantiles import median_and_width
+from jaxunfold.report import style
+from jaxunfold.simulation.drell_yan_met import COLUMNS
+from jaxunfold.train import fit
+
+CONFIG = Path(__file__).parents[1] / "configs" / "generate_drell_yan_met.py"
+DRAWN, FEW, MANY = 200_000, 17, 23
+SHOWN = {
+    "m_ee": ("$m_{ee}$ [GeV]", np.linspace(60, 120, 41)),
+    "pt_em": ("$p_T$ of the electron [GeV]", np.linspace(20, 100, 41)),
+    "jets": ("jets", np.arange(6)),
+    "met": ("missing $p_T$ [GeV]", np.linspace(0, 100, 41)),
+    "few": (f"missing $p_T$, fewer than {FEW} vertices [GeV]", np.linspace(0, 100, 26)),
+    "many": (f"missing $p_T$, {MANY} vertices and more [GeV]", np.linspace(0, 100, 26)),
+}
+
+
+def observables(table):
+    """{name: [n]}; "few" and "many" have their events alone."""
+    x = dict(zip(COLUMNS, np.asarray(table, np.float64).T))
+    mass2 = 2 * x["pt_em"] * x["pt_ep"] * (np.cosh(x["eta_em"] - x["eta_ep"]) + np.cos(x["dphi"]))
+    met = np.hypot(x["met_px"], x["met_py"])
+    x |= {"m_ee": np.sqrt(np.maximum(mass2, 0)), "met": met}
+    return x | {"few": met[x["vertices"] < FEW], "many": met[x["vertices"] >= MANY]}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--out", default="runs/drell_yan_met")
+    args = parser.parse_args()
+    out, found, shown = Path(args.out), {}, {}
+    for name, kind in (("flow", ""), ("GAN", "gan")):
+        config = configs.load(f"{CONFIG}:{kind}" if kind else CONFIG)
+        config = configs.override(config, [("data.path", args.data)])
+        (out / name).mkdir(parents=True, exist_ok=True)
+        begin = time.process_time()
+        run, test = fit(config, out / name)
+        jax.block_until_ready(run.state)
+        seconds = time.process_time() - begin
+        ours = observables(np.concatenate(list(run.generate(jax.random.key(0), DRAWN))))
+        every = observables(event_files.read(args.data, require_truth=True).truth)
+        truth = observables(test.truth)
+        shown |= {"truth": truth, name: ours}
+        found[name] = {"seconds": seconds, "events": len(truth["met"])}
+        found[name] |= {x: float(ks_2samp(ours[x], truth[x]).statistic) for x in truth}
+        for x in ("m_ee", "few", "many"):
+            pair = [median_and_width(y[x], np.ones(len(y[x]))) for y in (ours, every)]
+            found[name][f"{x}, median and width, all true"] = [list(map(float, each)) for each in pair]
+        print(name, json.dumps(found[name]), flush=True)
+        (out / "drell_yan_met.json").write_text(json.dumps(found, indent=2))
+    with style.context():
+        plot = style.new_figure(12, 6.5)
+        for axes, (name, (label, edges)) in zip(plot.subplots(2, 3).ravel(), SHOWN.items()):
+            for (kind, x), colour in zip(shown.items(), (style.TRUTH, style.RECO, style.UNFOLDED)):
+                density = np.histogram(x[name], edges)[0] / len(x[name]) / np.diff(edges)
+                axes.stairs(density, edges, label=kind, color=colour, lw=1.3, baseline=None)
+            axes.set(xlabel=label, ylabel="density", xlim=(edges[0], edges[-1]))
+        plot.axes[0].legend(fontsize=9)
+        plot.savefig(out / "drell_yan_met.png", dpi=110)
+
+
+if __name__ == "__main__":
+    main()
