@@ -15,8 +15,8 @@ from jaxunfold.simulation import drell_yan_met
 def values():
     found = config.load("configs/data/drell_yan_met.py").to_dict()
     found.pop("chain")
-    # multi-parton interactions take seconds to start
-    quick = (*found["pileup_pythia"], "PartonLevel:MPI = off")
+    # multi-parton interactions, which soft collisions need, take seconds to start
+    quick = ("HardQCD:all = on", "PhaseSpace:pTHatMin = 20.", "PartonLevel:MPI = off")
     return {**found, "batch": 60, "pool": 5, "pileup_pythia": quick}
 
 
