@@ -83,15 +83,22 @@ def main(name: str, args: argparse.Namespace, tasks_of: Callable[[argparse.Names
     args.gemm_rows = 512
     if args.smoke:
         architectures, names, args.rounds, args.gemm_rows = ["smoke"], [OURS], 1, 64
-    results = {a: one(a, tasks_of(args), names, args) for a in architectures}
     arguments = ["PYTHON" if args.peers and x == args.peers else x for x in sys.argv[1:]]
-    command = f"python -m benchmarks.{name} {shlex.join(arguments)}"
-    record = {"command": command, "note": args.note, "machine": machine(), "rounds": args.rounds, "results": results}
+    about = {
+        "command": f"python -m benchmarks.{name} {shlex.join(arguments)}",
+        "note": args.note,
+        "rounds": args.rounds,
+    }
+    results = {a: one(a, tasks_of(args), names, args) | about for a in architectures}
+    path = RESULTS / f"{name}.json"
+    if path.exists() and not args.smoke:  # architectures that this call leaves alone are kept
+        results = json.loads(path.read_text())["results"] | results
+    record = {"machine": machine(), "results": results}
     text = page(name.capitalize(), head, record)
     if args.smoke:
         print(text)
     else:
         RESULTS.mkdir(parents=True, exist_ok=True)
-        (RESULTS / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
+        path.write_text(json.dumps(record, indent=1) + "\n")
         Path(ROOT / "benchmarks" / f"{name}.md").write_text(text)
     return record
