@@ -18,8 +18,11 @@ SHOWN = (
     "generation.md",
     "throughput.md",
     "flows.md",
+    "unfolding.md",
     "sampling.md",
     "growth.md",
+    "notes.md",
+    "simulation.md",
     "figures/*.png",
 )
 
