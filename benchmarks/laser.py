@@ -28,7 +28,7 @@ from jaxunfold.metrics.plane import scores
 from jaxunfold.refinement.flow import flow
 from jaxunfold.refinement.gan import gan
 from jaxunfold.refinement.generator import Sample, draw, mixture, unconditional
-from jaxunfold.refinement.hmc import hmc
+from jaxunfold.refinement.hmc import hmc, tuned_hmc
 from jaxunfold.refinement.langevin import langevin
 from jaxunfold.refinement.latent import push, refined_log_density
 from jaxunfold.refinement.matching import matching
@@ -45,8 +45,16 @@ class Sizes:
 
     def __init__(self, quick: bool):
         self.points, self.draws, self.few = (8000, 20_000, 4000) if quick else (480_000, 2_000_000, 200_000)
-        self.epochs = {"baseline": 20, "weights": 15, "gan": 40, "matching": 20, "spline": 10, "mixture": 10}
-        self.chains, self.batch = (100, 500) if quick else (4000, 2000)
+        self.epochs = {
+            "baseline": 20,
+            "weights": 15,
+            "gan": 40,
+            "matching": 20,
+            "refiner": 10,
+            "spline": 10,
+            "mixture": 10,
+        }
+        self.chains, self.batch = (100, 500) if quick else (20_000, 2000)
         if quick:
             self.epochs = dict.fromkeys(self.epochs, 1)
 
@@ -129,7 +137,7 @@ class Experiment:
             epochs=self.sizes.epochs["weights"],
             hidden=(96, 96, 96),
             batch_size=2 * self.sizes.batch,
-            frequencies=8 if self.name == "rings" else 0,
+            frequencies=8,
         )
         draw_key, key = jax.random.split(self.key("weights"))
 
@@ -171,6 +179,8 @@ class Experiment:
         ess = min(effective_sample_size(np.asarray(found.draws[..., i])) for i in range(2))
         latents = found.draws.reshape(-1, 2)
         info = {"acceptance": float(jnp.mean(found.acceptance)), "ess": ess, "cpu_seconds": seconds}
+        if found.step_size is not None:
+            info["step_size"] = float(found.step_size)
         return latents, jax.jit(partial(push, self.generate))(latents), None, info
 
     def plain(self, generator, state, name: str, num: int):
@@ -211,20 +221,47 @@ class Experiment:
         options = {"hidden": 64, "layers": 4, "solver": {"kind": "heun", "steps": 20}}
         return self.refined("refiner", matching(2, self.optimizer(2e-3, epochs), ema=0.999, **options), epochs)
 
+    def laser_flow(self):
+        """The other refiner that the thesis names: a flow, here of splines, which starts as the identity."""
+        epochs = self.sizes.epochs["refiner"]
+        options = {"layer": "spline", "blocks": 6, "hidden": 48, "layers": 2, "bins": 16, "bound": 4.0}
+        refiner = flow(2, self.optimizer(2e-3, epochs), ema=0.998, normalise="none", **options)
+        return self.refined("flow", refiner, epochs)
+
     def rejection(self):
-        z, x, log_w, _ = self.dctr()
-        found = reject(self.key("rejection"), log_w, float(jnp.quantile(log_w, 0.9999)))
-        info = {"efficiency": float(found.efficiency), "clipped": float(found.clipped)}
-        return z[found.keep], x[found.keep], None, info
+        """Baseline draws until as many are kept as every other row has."""
+        log_weight = self.log_weight
+        make = jax.jit(lambda key: self.weighed(log_weight, key))
+        bound = float(jnp.quantile(make(self.key("bound"))[2], 0.9999))
+        kept, count, efficiency, clipped = [], 0, [], []
+        while count < self.sizes.draws:
+            key = jax.random.fold_in(self.key("rejection"), len(kept))
+            z, x, log_w = make(key)
+            found = reject(jax.random.fold_in(key, 1), log_w, bound)
+            kept.append((np.asarray(z)[found.keep], np.asarray(x)[found.keep]))
+            count += len(kept[-1][0])
+            efficiency.append(float(found.efficiency))
+            clipped.append(float(found.clipped))
+        z, x = (np.concatenate(part)[: self.sizes.draws] for part in zip(*kept))
+        return z, x, None, {"efficiency": np.mean(efficiency).item(), "clipped": np.mean(clipped).item()}
+
+    def weighed(self, log_weight, key):
+        """A tenth of the draws of the baseline: (latents, events, log-weights)."""
+        generator, state = self.baseline
+        z, x = draw(generator, state, key, self.sizes.draws // 10)
+        return z, x, jax.lax.map(log_weight, x, batch_size=min(16384, len(x)))
+
+    @cached_property
+    def tuned_chains(self):
+        each = self.sizes.draws // self.sizes.chains
+        return self.chains("hmc", partial(tuned_hmc, num_draws=each, thin=2), self.sizes.chains)
 
     def hmc(self):
-        options = {"step_size": 0.3, "num_steps": 5, "burn_in": 20}
-        each = self.sizes.draws // self.sizes.chains
-        return self.chains("hmc", partial(hmc, num_draws=each, **options), self.sizes.chains)
+        return self.tuned_chains
 
     def hmc_few(self):
         """One in ten of the same draws of every chain."""
-        latents, x, none, info = self.hmc()
+        latents, x, none, info = self.tuned_chains
         step = self.sizes.draws // self.sizes.few
         few = (a.reshape(-1, self.sizes.chains, 2)[::step].reshape(-1, 2) for a in (latents, x))
         return (*few, none, {"acceptance": info["acceptance"]})

@@ -28,6 +28,8 @@ def get_config() -> ConfigDict:
             "jet_pt_min_gev": 25.0,
             "jet_eta_max": 4.5,
             "num_jets": 3,
+            "veto_scale_gev": 4.0,
+            "veto_pt_gev": 15.0,
             "batch": 1000,
         }
     )

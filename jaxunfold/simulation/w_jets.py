@@ -5,6 +5,7 @@ take the place of what is measured. There is no hadronisation, no multi-parton i
 is sharp.
 """
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -24,7 +25,8 @@ class WJets(NamedTuple):
     """A process. name: as recorded in the file; sqrt_s_gev: collision energy; pythia: "Group:key = value" lines.
 
     radius: of anti-kT. jet_pt_min_gev, jet_eta_max: which jets count. num_jets: how many are asked for and kept.
-    batch: collisions per pass through the jet algorithm.
+    veto_scale_gev, veto_pt_gev: once the shower has come down to this scale, collisions with less than ``num_jets``
+    jets of this pT are given up. batch: collisions per pass through the jet algorithm.
     """
 
     name: str
@@ -34,6 +36,8 @@ class WJets(NamedTuple):
     jet_pt_min_gev: float
     jet_eta_max: float
     num_jets: int
+    veto_scale_gev: float
+    veto_pt_gev: float
     batch: int
 
 
@@ -56,19 +60,19 @@ def simulate(process: WJets, seed: int, num_events: int, most: int = 100_000_000
     Raises: InputError where ``most`` collisions give too few, or a package is missing.
     """
     settings = (f"Beams:eCM = {process.sqrt_s_gev}", *process.pythia)
-    (engine, _), _ = generator.start(settings, pythia_seed(seed, 0), ("q1",), None)
-    truth, reco, tried, found = [], [], 0, 0
+    engine, hook = start(process, settings, pythia_seed(seed, 0))
+    truth, reco, found = [], [], 0
     while found < num_events:
-        if tried >= most:
-            raise InputError(f"config: expected {num_events} events, found {found} in {tried} collisions")
+        if hook.tried >= most:
+            raise InputError(f"config: expected {num_events} events, found {found} in {hook.tried} collisions")
         part = one_batch(process, engine.nextBatch(process.batch).prt)
         truth.append(part[0])
         reco.append(part[1])
-        tried, found = tried + process.batch, found + len(part[0])
+        found += len(part[0])
     labels = tuple(f"j{i + 1}" for i in range(process.num_jets))
     about = {
         "process": process.name, "sqrt_s_gev": process.sqrt_s_gev, "seed": seed,
-        "generator": f"Pythia 8 (pythia8mc), parton shower; anti-kT {process.radius}", "collisions": tried,
+        "generator": f"Pythia 8 (pythia8mc), parton shower; anti-kT {process.radius}", "collisions": hook.tried,
     }  # fmt: skip
     truth, reco = (np.concatenate(parts)[:num_events].astype(np.float32) for parts in (truth, reco))
     return Events(
@@ -76,6 +80,57 @@ def simulate(process: WJets, seed: int, num_events: int, most: int = 100_000_000
         reco_names=("W+", *labels),
         attrs=about,
     )  # fmt: skip
+
+
+def start(process: WJets, settings: tuple[str, ...], seed: int) -> tuple[Any, Any]:
+    """An initialised Pythia and its hook, which counts the collisions with a W+ and gives up those without jets.
+
+    An emission below the scale k is no jet of its own, and splits a jet of pT into two, z : 1 - z and R apart, only
+    where z (1 - z) pT R > k: hardly below 5 GeV, for two jets above 25 GeV at R = 0.4.
+
+    Raises: InputError for a setting that Pythia does not know, or a process that it cannot start.
+    """
+    module = generator.require()
+    pythia = module.Pythia("", False)
+    # not to be clustered by Pythia's own jet finder
+    unseen = f"{W_PLUS}:isVisible = false"
+    for line in ("Print:quiet = on", "Random:setSeed = on", f"Random:seed = {seed}", unseen, *settings):
+        if not pythia.readString(line):
+            raise InputError(f"config.pythia: expected a setting that Pythia 8 knows, found {line!r}")
+    finder = module.SlowJet(-1, process.radius, process.veto_pt_gev, 25.0, 2)
+
+    class Early(module.UserHooks):
+        def __init__(self):
+            super().__init__()
+            self.tried, self.told = 0, False
+
+        def canVetoProcessLevel(self):
+            return True
+
+        def doVetoProcessLevel(self, hard):
+            # half of the collisions make a W-
+            other = W_PLUS not in (hard[5].id(), hard[6].id())
+            self.tried += not other
+            return other
+
+        def canVetoPT(self):
+            return True
+
+        def scaleVetoPT(self):
+            return process.veto_scale_gev
+
+        def doVetoPT(self, _, event):
+            with quiet_stdout() if not self.told else contextlib.nullcontext():
+                finder.analyze(event)
+            self.told = True
+            return finder.sizeJet() < process.num_jets
+
+    hook = Early()
+    pythia.setUserHooksPtr(hook)
+    if not pythia.init():
+        raise InputError("config.pythia: expected a process that Pythia 8 can start, see its messages above")
+    hook.tried = 0
+    return pythia, hook
 
 
 def one_batch(process: WJets, particles) -> tuple[np.ndarray, np.ndarray]:
@@ -86,9 +141,7 @@ def one_batch(process: WJets, particles) -> tuple[np.ndarray, np.ndarray]:
     def momenta(p):
         return np.stack([ak.to_numpy(p[k]) for k in ("e", "px", "py", "pz")], -1)
 
-    # half of the collisions make a W-
-    particles = particles[ak.to_numpy(ak.sum((particles.id == W_PLUS) & (particles.status > 0), axis=1) == 1)]
-    if not len(particles):
+    if not ak.all(ak.sum((particles.id == W_PLUS) & (particles.status > 0), axis=1) == 1):
         raise InputError("config.pythia: expected stable W+ (24:mayDecay = off), found none")
     # the two outgoing particles of a hard process 2 -> 2 stand at 5 and 6 of Pythia's record
     codes = np.stack([ak.to_numpy(particles.id[:, i]) for i in (5, 6)], -1)

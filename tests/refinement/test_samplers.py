@@ -9,7 +9,7 @@ import pytest
 
 from jaxunfold.errors import InputError
 from jaxunfold.metrics.chains import effective_sample_size
-from jaxunfold.refinement.hmc import hmc, leapfrog, point
+from jaxunfold.refinement.hmc import hmc, leapfrog, point, tune, tuned_hmc
 from jaxunfold.refinement.langevin import langevin
 from jaxunfold.refinement.nuts import blackjax_chains
 
@@ -50,6 +50,7 @@ def test_leapfrog_keeps_volume_and_energy(x64):
 
 SAMPLERS = {
     "hmc": partial(hmc, step_size=0.3, num_steps=6, burn_in=30),
+    "tuned hmc": partial(tuned_hmc, burn_in=10, most_steps=20),
     "langevin": partial(langevin, step_size=0.04, burn_in=200, thin=5),
     "langevin adjusted": partial(langevin, step_size=0.4, burn_in=50, adjusted=True),
     "nuts": partial(blackjax_chains, tuning_steps=60, burn_in=20),
@@ -73,6 +74,18 @@ def test_draws_have_mean_and_covariance(name):
     flat = draws.reshape(-1, 2)
     np.testing.assert_allclose(flat.mean(0), MEAN, atol=5 / np.sqrt(size))
     np.testing.assert_allclose(np.cov(flat.T), COVARIANCE, atol=5 * np.sqrt(2 / size) + 0.02)
+
+
+def test_tuned_step_follows_the_scale_of_the_density():
+    """A density of a tenth of the width has a tenth of the step, on a grid of 1.3 to the k; the trajectory too."""
+
+    def found(width):
+        start = width * jax.random.normal(jax.random.key(0), (100, 2))
+        return float(tune(lambda z: -0.5 * jnp.sum((z / width) ** 2), jax.random.key(1), start, length=1.5 * width))
+
+    wide, narrow = found(1.0), found(0.1)
+    assert 0.4 < wide <= 1.1
+    assert 0.04 < narrow < 0.2
 
 
 def test_burn_in_is_left_out():
