@@ -8,129 +8,55 @@ p_g(x | m), and with it the refined latents of each measured event m,
 ``SAMPLERS`` are the ways to draw from it. The base run's state stays as it was and is kept with this one's.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxunfold.errors import InputError
-from jaxunfold.losses.likelihood import standard_normal_log_prob
+from jaxunfold.methods.laser_draws import NEEDS_LATENTS, SAMPLERS, Parts, State, weighted
 from jaxunfold.refinement.calibration import Temperature, fit_temperature
 from jaxunfold.refinement.flow import flow
 from jaxunfold.refinement.gan import gan
 from jaxunfold.refinement.generator import Sample
-from jaxunfold.refinement.hmc import hmc
 from jaxunfold.refinement.matching import matching
-from jaxunfold.refinement.rejection import resample
 from jaxunfold.training import classifier as ratios
 from jaxunfold.training import feed
 from jaxunfold.training.optimizer import make_optimizer
-from jaxunfold.types import Batch, Method, Reco, Spec, Unfolded
+from jaxunfold.types import Anchor, Batch, Method, Reco, Spec, Unfolded
 
 REFINERS = {"flow": flow, "gan": gan, "matching": matching}
 CALIBRATION_EVENTS = 20_000
 
 
-class State(NamedTuple):
-    """base: the refined run's state. ratio: the classifier's parameters. calibration: of its logit.
+def seen_by(spec: Spec, looks: Mapping[str, Sequence[float]]) -> Callable:
+    """(truth [n, d], reco) -> what the classifier sees of events, [n, d + r + q], q observables among it."""
 
-    refiner: the refiner's state; empty for samplers without one.
-    """
+    def inputs(truth, reco: Reco):
+        x = jnp.concatenate([truth, reco.features], axis=-1)
+        if not looks:
+            return x
+        found = spec.observables(truth, reco)
+        columns = [jnp.arcsinh((found[name] - centre) / width) for name, (centre, width) in looks.items()]
+        return jnp.concatenate([x, jnp.stack(columns, -1)], axis=-1)
 
-    base: Any
-    ratio: Any
-    calibration: Temperature
-    refiner: Any
-
-
-class Parts(NamedTuple):
-    """What a sampler is made of; reco is that of many events, [n].
-
-    base: the refined method. dim: of its latents. log_weight: (state, draws [n, k, d], reco) -> [n, k].
-    push: (state, latents [n, k, l], reco) -> draws [n, k, d]; None where the method has no such map.
-    refiner: the refiner's generator or None.
-    """
-
-    base: Method
-    dim: int
-    log_weight: Callable
-    push: Callable | None
-    refiner: Any
+    return inputs
 
 
-def weighted(key, parts: Parts, state: State, reco, num_draws: int) -> Unfolded:
-    """The base method's draws with their weights: DCTR."""
-    drawn = parts.base.unfold(key, state.base, reco, num_draws)
-    return Unfolded(drawn.samples, drawn.log_weights + parts.log_weight(state, drawn.samples, reco))
-
-
-def resampled(key, parts: Parts, state: State, reco, num_draws: int, candidates: int = 4) -> Unfolded:
-    """Unweighted draws out of ``candidates`` times as many: rejection with a fixed number of draws of each event."""
-    draw_key, pick_key = jax.random.split(key)
-    drawn = weighted(draw_key, parts, state, reco, candidates * num_draws)
-    keys = jax.random.split(pick_key, len(drawn.samples))
-    rows = jax.vmap(lambda key, log_w: resample(key, log_w, num_draws))(keys, drawn.log_weights)
-    # in random order: the first of few draws must not be those of the first candidates
-    rows = jax.vmap(jax.random.permutation)(keys, rows)
-    samples = jnp.take_along_axis(drawn.samples, rows[..., None], axis=1)
-    return Unfolded(samples, jnp.zeros(samples.shape[:2]))
-
-
-def by_chains(
-    key,
-    parts: Parts,
-    state: State,
-    reco,
-    num_draws: int,
-    transitions: int = 5,
-    step_size: float = 0.2,
-    num_steps: int = 5,
-) -> Unfolded:
-    """One chain for each draw, a few transitions from the base's own latent on."""
-    start_key, chain_key = jax.random.split(key)
-    n = len(reco.features)
-    start = jax.random.normal(start_key, (n, num_draws, parts.dim))
-
-    def one(key, start, reco):
-        alone = jax.tree.map(lambda a: a[None], reco)
-
-        def log_density(z):
-            x = parts.push(state, z[None, None], alone)
-            return standard_normal_log_prob(z) + parts.log_weight(state, x, alone)[0, 0]
-
-        return hmc(
-            log_density, key, start, num_draws=1, burn_in=transitions - 1, step_size=step_size, num_steps=num_steps
-        ).draws[0]
-
-    latents = jax.vmap(one)(jax.random.split(chain_key, n), start, reco)
-    return Unfolded(parts.push(state, latents, reco), jnp.zeros((n, num_draws)))
-
-
-def by_refiner(key, parts: Parts, state: State, reco, num_draws: int) -> Unfolded:
-    """Latents made by the refiner, which sees the measured event's features."""
-    n = len(reco.features)
-
-    def one(key, features):
-        def make(key):
-            return parts.refiner.generate(state.refiner, parts.refiner.base.draw(key), features)
-
-        return jax.vmap(make)(jax.random.split(key, num_draws))
-
-    latents = jax.vmap(one)(jax.random.split(key, n), reco.features)
-    return Unfolded(parts.push(state, latents, reco), jnp.zeros((n, num_draws)))
-
-
-SAMPLERS = {"weights": weighted, "resampling": resampled, "hmc": by_chains, "refiner": by_refiner}
-"""(key, parts, state, reco, num_draws, options) -> Unfolded."""
-NEEDS_LATENTS = ("hmc", "refiner")
-
-
-def inputs(truth, reco: Reco):
-    """What the classifier sees of events, [n, d + r]."""
-    return jnp.concatenate([truth, reco.features], axis=-1)
+def check_looks(spec: Spec, looks: Mapping[str, Sequence[float]]) -> None:
+    """Raise InputError for an observable that there is not, or a width that is not positive."""
+    if not looks:
+        return
+    nothing = Reco(jnp.zeros((1, spec.cond_dim)), Anchor(jnp.zeros((1, spec.dim))))
+    known = jax.eval_shape(spec.observables, jnp.zeros((1, spec.dim)), nothing)
+    for name, numbers in looks.items():
+        if name not in known:
+            raise InputError(f"model.observables: expected some of {', '.join(known)}, found {name!r}")
+        if len(numbers) != 2 or not numbers[1] > 0:
+            raise InputError(f"model.observables.{name}: expected a centre and a positive width, found {numbers!r}")
 
 
 def build(
@@ -144,6 +70,7 @@ def build(
     base_state: Any = None,
     sampler: Mapping = {"kind": "resampling"},
     classifier: Mapping = {},
+    observables: Mapping[str, Sequence[float]] = {},
     refiner: Mapping | None = None,
     normalisation_draws: int = 64,
 ) -> Method:
@@ -156,6 +83,8 @@ def build(
       base_state: The run's trained state; ``fit`` needs it, a saved run of this method brings it along.
       sampler: {"kind": a key of ``SAMPLERS``, and its options}.
       classifier: Options of ``training.classifier.build``.
+      observables: {name: (centre, width)} of physical observables that the classifier sees as well, each as
+        arcsinh((value - centre) / width): fine around a cut, coarse far from it.
       refiner: {"kind": a key of ``REFINERS``, and its options}, for the sampler "refiner".
       normalisation_draws: Draws of each event for log Z_0 in ``log_prob``.
     Raises: InputError for an unknown name, or a base that has no draws of each event or not the latents asked for.
@@ -172,7 +101,9 @@ def build(
     if kind in NEEDS_LATENTS and first.push is None:
         raise InputError(f"model.sampler.kind: {kind!r} needs a base that maps latents to draws, found {base!r}")
     draws = partial(SAMPLERS[kind], **options)
-    network = ratios.build(spec.dim + spec.cond_dim, optimizer, **classifier)
+    check_looks(spec, observables)
+    inputs = seen_by(spec, observables)
+    network = ratios.build(spec.dim + spec.cond_dim + len(observables), optimizer, **classifier)
     second = None
     if kind == "refiner":
         if not refiner or refiner["kind"] not in REFINERS:

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxunfold.errors import InputError
-from jaxunfold.physics import resonance
+from jaxunfold.physics import above_cut, resonance
 from jaxunfold.physics.pairing import check_among, closest_pair
 from jaxunfold.physics.tree import build_tree
 
@@ -109,6 +109,16 @@ def along_tree(
     )
 
 
+def above(labels: Sequence[str], reco_labels: Sequence[str], cuts, masses=None, reco=None):
+    """log(pT - cut), eta and azimuth of particles with a cut: see ``physics.above_cut``."""
+    encode, decode = above_cut.maps(labels, cuts, masses)
+    take = _reco_index(labels, reco_labels, reco)
+    found = above_cut.names(labels, cuts)
+    periodic = tuple(name.startswith(("phi_", "dphi_")) for name in found)
+    words = "the three-momenta of all truth particles, GeV^-3 each"
+    return Coordinates(found, periodic, encode, decode, lambda p: encode(take(p))[0], words, take)
+
+
 def columns(names: Sequence[str], reco_names: Sequence[str], reco: Mapping[str, str] | None = None):
     """A table's columns as they are; reco names the measured column of a truth column, where there is one."""
     reco = dict(reco or {})
@@ -133,7 +143,7 @@ def columns(names: Sequence[str], reco_names: Sequence[str], reco: Mapping[str, 
     )
 
 
-COORDINATES = {"momenta": momenta, "resonance": along_tree, "columns": columns}
+COORDINATES = {"momenta": momenta, "resonance": along_tree, "columns": columns, "above_cut": above}
 
 
 def build_coordinates(kind: str, labels: Sequence[str], reco_labels: Sequence[str], **options) -> Coordinates:

@@ -1,8 +1,8 @@
 """W + 1 parton with a parton shower, and its hardest jets: each leaves a hole in the transverse plane.
 
 Thesis section 4.5, Eqs. (4.6), (4.7). The hard process is truth; the W after the shower and the jets above the cut
-take the place of what is measured. There is no hadronisation, no multi-parton interaction and no detector: the cut
-is sharp.
+take the place of what is measured. Or these are truth, and nothing is measured, for a generator to learn. There is no
+hadronisation, no multi-parton interaction and no detector: the cut is sharp.
 """
 
 import contextlib
@@ -11,13 +11,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxunfold.data.events import Events
+from jaxunfold.data.events import Events, nothing_measured
 from jaxunfold.errors import InputError
 from jaxunfold.simulation import generator
 from jaxunfold.simulation.chunk import pythia_seed
 from jaxunfold.simulation.jets import quiet_stdout
 
 W_PLUS = 24
+LEVELS = ("hard", "jets")
 NEUTRINOS = (12, 14, 16)
 
 
@@ -26,7 +27,7 @@ class WJets(NamedTuple):
 
     radius: of anti-kT. jet_pt_min_gev, jet_eta_max: which jets count. num_jets: how many are asked for and kept.
     veto_scale_gev, veto_pt_gev: once the shower has come down to this scale, collisions with less than ``num_jets``
-    jets of this pT are given up. batch: collisions per pass through the jet algorithm.
+    jets of this pT are given up. level: of truth, one of ``LEVELS``. batch: collisions per pass of the jet algorithm.
     """
 
     name: str
@@ -38,6 +39,7 @@ class WJets(NamedTuple):
     num_jets: int
     veto_scale_gev: float
     veto_pt_gev: float
+    level: str
     batch: int
 
 
@@ -46,6 +48,8 @@ def from_config(config: Mapping[str, Any]) -> WJets:
     if wrong := sorted(set(config) ^ set(WJets._fields)):
         raise InputError(f"config: expected the keys {', '.join(WJets._fields)}; wrong: {', '.join(wrong)}")
     process = WJets(**{**config, "pythia": tuple(config["pythia"])})
+    if process.level not in LEVELS:
+        raise InputError(f"config.level: expected one of {', '.join(LEVELS)}, found {process.level!r}")
     if process.num_jets < 1 or process.batch < 1 or process.radius <= 0:
         raise InputError(
             "config: expected num_jets and batch of 1 or more and a positive radius, found "
@@ -55,7 +59,8 @@ def from_config(config: Mapping[str, Any]) -> WJets:
 
 
 def simulate(process: WJets, seed: int, num_events: int, most: int = 100_000_000) -> Events:
-    """``num_events`` events with all jets asked for, by falling pT: truth (W+, q1), reco (W+, j1, j2, ...) in GeV.
+    """``num_events`` events with all jets asked for, by falling pT: truth (W+, q1), reco (W+, j1, j2, ...) in GeV;
+    at the level of jets the latter are truth.
 
     Raises: InputError where ``most`` collisions give too few, or a package is missing.
     """
@@ -75,6 +80,8 @@ def simulate(process: WJets, seed: int, num_events: int, most: int = 100_000_000
         "generator": f"Pythia 8 (pythia8mc), parton shower; anti-kT {process.radius}", "collisions": hook.tried,
     }  # fmt: skip
     truth, reco = (np.concatenate(parts)[:num_events].astype(np.float32) for parts in (truth, reco))
+    if process.level == "jets":
+        return Events(reco=nothing_measured(reco), truth=reco, truth_names=("W+", *labels), attrs=about)
     return Events(
         reco=reco, truth=truth, mask=np.ones(reco.shape[:2], bool), truth_names=("W+", "q1"),
         reco_names=("W+", *labels),

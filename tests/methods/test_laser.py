@@ -15,7 +15,7 @@ from jaxunfold.types import Batch, Method, Reco, Spec, Unfolded
 pytestmark = pytest.mark.usefixtures("quick_compile")
 # truth given reco m is N(m, 0.5); the base method has N(m - 0.25, 0.6)
 WIDTH, SHIFT, BASE_WIDTH, N = 0.5, -0.25, 0.6, 6000
-SPEC = Spec(1, 1, ("a",))
+SPEC = Spec(1, 1, ("a",), observables=lambda truth, reco: {"twice": 2 * truth[:, 0]})
 
 
 def off(spec, optimizer) -> Method:
@@ -36,7 +36,13 @@ METHODS = {"off": off, "whole": lambda spec, optimizer: Method(None, None, whole
 
 
 def build(**options):
-    options = {"classifier": {"hidden": (24, 24)}, "base": "off", "base_model": {}, **options}
+    options = {
+        "classifier": {"hidden": (24, 24)},
+        "observables": {"twice": (0.0, 1.0)},
+        "base": "off",
+        "base_model": {},
+        **options,
+    }
     optimizer = optax.adam(optax.cosine_decay_schedule(1e-2, 600))
     return laser.build(METHODS, SPEC, optimizer, base_state=jnp.zeros(()), **options)
 
@@ -55,16 +61,17 @@ def trained(batch):
     return build(**options).fit(jax.random.key(1), loop)
 
 
-SAMPLERS = {
-    "weights": {}, "resampling": {"candidates": 6}, "hmc": {"transitions": 4}, "refiner": {},
-}  # fmt: skip
+SAMPLERS = [
+    ("weights", {}), ("resampling", {"candidates": 6}), ("hmc", {"transitions": 4}),
+    ("hmc", {"transitions": 1, "candidates": 6}), ("refiner", {}),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", SAMPLERS)
-def test_every_sampler_corrects_the_posterior(trained, kind):
+@pytest.mark.parametrize(("kind", "options"), SAMPLERS)
+def test_every_sampler_corrects_the_posterior(trained, kind, options):
     """Residuals have mean 0 and width 0.5 within 0.07; the base method is off by 0.25 and 0.1."""
     refiner = {"kind": "flow", "layer": "autoregressive", "blocks": 1, "hidden": 16, "layers": 1}
-    method = build(sampler={"kind": kind, **SAMPLERS[kind]}, refiner=refiner)
+    method = build(sampler={"kind": kind, **options}, refiner=refiner)
     m = jnp.linspace(-1.5, 1.5, 50)[:, None]
     found = jax.jit(lambda key: method.unfold(key, trained, Reco(m), 60))(jax.random.key(2))
     assert found.samples.shape == (50, 60, 1)
@@ -93,6 +100,8 @@ def test_calibration_is_that_of_the_held_out_events(trained):
         ({"base": "cin"}, "model.base: expected one of off, whole"),
         ({"base": "whole"}, "draws of each event, found 'whole'"),
         ({"sampler": {"kind": "gibbs"}}, "model.sampler.kind: expected one of weights, resampling, hmc, refiner"),
+        ({"observables": {"thrice": (0, 1)}}, "model.observables: expected some of twice, found 'thrice'"),
+        ({"observables": {"twice": (0, 0)}}, "model.observables.twice: expected a centre and a positive width"),
         ({"sampler": {"kind": "refiner"}}, "model.refiner.kind: expected one of flow, gan, matching"),
     ],
 )

@@ -68,7 +68,7 @@ def test_columns():
 @pytest.mark.parametrize(
     ("kind", "options", "message"),
     [
-        ("polar", {}, "coordinates.kind: expected one of momenta, resonance, columns, found 'polar'"),
+        ("polar", {}, "coordinates.kind: expected one of momenta, resonance, columns, above_cut, found 'polar'"),
         ("momenta", {"width": 1}, "'momenta' does not take these options"),
         ("momenta", {"reco": {"e-": "mu"}}, "expected a leaf of .* found 'e-': 'mu'"),
         ("columns", {"reco": {"e-": "mu"}}, "expected a truth column of .* found 'e-': 'mu'"),
@@ -82,3 +82,38 @@ def test_refusals(kind, options, message):
 def test_too_few_reco_objects():
     with pytest.raises(InputError, match="expected a reco object for each of"):
         build_coordinates("momenta", ("a", "b", "c"), ("j1", "j2"))
+
+
+CUTS = {"j1": 25.0, "j2": 25.0}
+
+
+def test_above_a_cut_there_and_back(x64):
+    """Twenty events of a W and two jets above 25 GeV: the same again, with the determinant of the Jacobian."""
+    c = build_coordinates("above_cut", ("W+", "j1", "j2"), (), cuts=CUTS, masses={"W+": 80.4})
+    assert c.names[:4] == ("along_W+", "across_W+", "pz_W+", "log_above_j1")
+    assert [name for name, angle in zip(c.names, c.periodic) if angle] == ["phi_j1", "dphi_j2"]
+    rng = np.random.default_rng(0)
+    pt, phi = 25 + rng.exponential(20, (20, 3)), rng.uniform(-np.pi, np.pi, (20, 3))
+    three = np.stack([pt * np.cos(phi), pt * np.sin(phi), pt * np.sinh(rng.normal(size=(20, 3)))], -1)
+    energy = np.sqrt((three**2).sum(-1) + np.array([80.4, 0, 0]) ** 2)
+    momenta = jnp.asarray(np.concatenate([energy[..., None], three], -1))
+    x, log_det = jax.vmap(c.encode)(momenta)
+    np.testing.assert_allclose(jax.vmap(c.decode)(x), momenta, rtol=1e-5)
+
+    def free(three):
+        return c.encode(jnp.concatenate([jnp.zeros((3, 1)), three.reshape(3, 3)], -1))[0]
+
+    jacobian = jax.vmap(jax.jacfwd(free))(momenta[..., 1:].reshape(20, 9))
+    np.testing.assert_allclose(jnp.linalg.slogdet(jacobian)[1], log_det, rtol=1e-5)
+
+
+def test_above_a_cut_no_vector_is_below_it():
+    """Whatever a flow draws, and turned around the beam only the first jet's azimuth changes."""
+    c = build_coordinates("above_cut", ("W+", "j1", "j2"), (), cuts=CUTS)
+    momenta = jax.vmap(c.decode)(2 * jax.random.normal(jax.random.key(0), (500, 9)))
+    assert float(jnp.hypot(momenta[:, 1:, 1], momenta[:, 1:, 2]).min()) > 24.99
+    x = c.encode(momenta[0])[0]
+    turned = momenta[0].at[:, 1].set(-momenta[0, :, 2]).at[:, 2].set(momenta[0, :, 1])
+    np.testing.assert_allclose(np.delete(c.encode(turned)[0] - x, 5), 0, atol=1e-3)
+    with pytest.raises(InputError, match=r"coordinates.cuts: expected some of .* found \('j4',\)"):
+        build_coordinates("above_cut", ("j1", "j2"), (), cuts={"j4": 25.0})

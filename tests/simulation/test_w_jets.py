@@ -48,6 +48,15 @@ def test_the_same_seed_gives_the_same_events(sample):
     np.testing.assert_array_equal(again.reco, sample.reco)
 
 
+def test_jets_may_be_truth(sample):
+    values = config.load(f"{CONFIG}:jets", [("batch", "300")]).to_dict()
+    values.pop("chain")
+    jets = w_jets.simulate(w_jets.from_config(values), 1, 15)
+    assert jets.truth_names == ("W+", "j1", "j2", "j3")
+    assert jets.reco.shape == (15, 0, 4)
+    np.testing.assert_array_equal(jets.truth, sample.reco)
+
+
 def test_wrong_configs_are_one_line():
     values = config.load(CONFIG).to_dict()
     with pytest.raises(InputError, match="wrong: chain"):
@@ -55,6 +64,8 @@ def test_wrong_configs_are_one_line():
     values.pop("chain")
     with pytest.raises(InputError, match="num_jets and batch of 1 or more"):
         w_jets.from_config({**values, "num_jets": 0})
+    with pytest.raises(InputError, match=r"config.level: expected one of hard, jets"):
+        w_jets.from_config({**values, "level": "parton"})
     decays = w_jets.from_config({**values, "batch": 20, "pythia": tuple(values["pythia"])[:3]})
     with pytest.raises(InputError, match="stable W"):
         w_jets.simulate(decays, 1, 1)
