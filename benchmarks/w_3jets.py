@@ -4,8 +4,9 @@
     python benchmarks/w_3jets.py --data w_3jets.h5 [--seeds 0] [--rows baseline,weights,...]
 
 Trains configs/generate_w_3jets.py, its sibling in log(pT - cut), and configs/laser_w_3jets.py on the first, each in
-OUT/NAME-SEED and not again; every row generates events and compares them with the held-out ones. The rows "resampling"
-and "hmc" draw with the classifier of "weights". Results go to benchmarks/results/laser/w_3jets-SEED.json.
+OUT/NAME-SEED and not again; every row generates events and compares them with the held-out ones; HMC a fifth as many.
+The rows "resampling" and "hmc" draw with the classifier of "weights". Results go to
+benchmarks/results/laser/w_3jets-SEED.json.
 """
 
 import argparse
@@ -16,7 +17,7 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
-from w_3jets_page import draw_figures
+from w_3jets_page import draw_figures, table
 
 from jaxunfold import config as configs
 from jaxunfold import run as runs
@@ -54,6 +55,7 @@ def trained(name: str, seed: int, args) -> runs.Run:
             if args.quick:
                 config.training.epochs = 1
                 config.data.update({"valid": 100, "test": 500})
+        folder.mkdir(parents=True, exist_ok=True)
         begin = time.process_time()
         train.fit(config, folder)
         (folder / "seconds.txt").write_text(f"{time.process_time() - begin:.0f}\n")
@@ -81,7 +83,8 @@ def row_of(name: str, seed: int, args) -> tuple[np.ndarray, np.ndarray, dict]:
         run = runs.assemble(config, run.problem, run.fitted, state=run.state, about=run.about)
     else:
         run = trained(name, seed, args)
-    events, log_w, seconds = events_of(run, jax.random.key(seed + 1000), args.events)
+    num = args.events // 5 if name == "hmc" else args.events
+    events, log_w, seconds = events_of(run, jax.random.key(seed + 1000), num)
     folder = args.out / f"{'weights' if name in DRAWN else name}-{seed}"
     return events, log_w, {"cpu_seconds": seconds, "training_seconds": float((folder / "seconds.txt").read_text())}
 
@@ -148,7 +151,9 @@ def main() -> None:
             path.write_text(json.dumps(rows, indent=1) + "\n")
             print(f"{seed} {name}: {rows[name]}", flush=True)
             shown[name] = (events, weight)
-        draw_figures(shown, truth[parts.train], args.out)
+        if seed == 0:
+            draw_figures(shown, truth[parts.train], args.out)
+        print(table(args.results), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
 """Figures of benchmarks/w_3jets.py: each jet's px-py plane, and spectra with their ratio to the truth."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 from matplotlib.colors import LogNorm
+from seeds import cell
 
 from jaxunfold.report import style
 
@@ -17,6 +19,7 @@ PLANES, CURVES = (
     ("baseline", "weights", "hmc", "above"),
 )
 REACH, BINS = 60.0, 60
+SHOWN = ("pt_j1", "pt_j3", "px_j3", "pt_W+", "pz_j1", "m_jj", "dr_23")
 
 
 def spectra(p: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -28,7 +31,7 @@ def spectra(p: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     turn = np.abs(np.angle(np.exp(1j * (phi[:, 2] - phi[:, 3]))))
     return {
         "$p_{T,j_1}$ [GeV]": (pt[:, 1], np.linspace(0, 300, 61)),
-        "$p_{T,j_3}$ [GeV]": (pt[:, 3], np.linspace(0, 100, 51)),
+        "$p_{T,j_3}$ [GeV]": (pt[:, 3], np.linspace(0, 100, 41)),
         "$p_{x,j_3}$ [GeV]": (p[:, 3, 1], np.linspace(-80, 80, 65)),
         "$p_{T,W}$ [GeV]": (pt[:, 0], np.linspace(0, 300, 51)),
         "$m_{jj}$ [GeV]": (mass, np.linspace(0, 500, 51)),
@@ -86,10 +89,28 @@ def curves(names, shown, truth, out) -> None:
             lower.stairs(found / safe, edges, color=color, lw=1.0)
         upper.set(yscale="log", xlim=(edges[0], edges[-1]), xticklabels=[])
         top = (true / scale).max()
-        upper.set_ylim(2e-4 * top, 4 * top)
+        upper.set_ylim(1e-3 * top, 4 * top)
         lower.set(ylim=(0.5, 1.5), xlim=(edges[0], edges[-1]), xlabel=label)
         if place % 3 == 0:
             upper.set_ylabel("density")
             lower.set_ylabel("ratio")
     axes[0, 0].legend(fontsize=7.5)
     style.save(figure, str(out), "w_3jets_spectra")
+
+
+def table(folder: Path) -> str:
+    """Jets below the cut, AUC and distances of every row, over the seeds there are."""
+    found: dict = {}
+    for path in sorted(folder.glob("w_3jets-*.json")):
+        for name, row in json.loads(path.read_text()).items():
+            found.setdefault(name, []).append(row)
+    heads = ("jets below 24 GeV", "below 25 GeV", "out of order", "AUC", "mean KS", *(f"KS {name}" for name in SHOWN))
+    lines = ["| | " + " | ".join(heads) + " |", "|---|" + "---|" * len(heads)]
+    for name in (name for name in NAMES if name in found):
+        rows = found[name]
+        cells = [cell([100 * row["below"][limit] for row in rows], "{:.3f} %") for limit in ("24.0", "25.0")]
+        cells.append(cell([100 * row["out_of_order"] for row in rows], "{:.2f} %"))
+        cells += [cell([row[key] for row in rows], "{:.3f}") for key in ("auc", "ks_mean")]
+        cells += [cell([row["ks"][key] for row in rows], "{:.3f}") for key in SHOWN]
+        lines.append(f"| {NAMES[name]} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
