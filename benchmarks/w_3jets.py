@@ -1,6 +1,6 @@
 """W + 3 jets, generated and refined: the hole at pT < 25 GeV, Figs. 4.7 and 4.8 of the thesis.
 
-    python -m jaxunfold.simulate --config configs/data/w_3jets.py:jets --events 50000 --seed 1 --out w_3jets.h5
+    python -m jaxunfold.simulate --config configs/data/w_3jets.py:jets --events 25000 --seed 1 --out w_3jets.h5
     python benchmarks/w_3jets.py --data w_3jets.h5 [--seeds 0] [--rows baseline,weights,...]
 
 Trains configs/generate_w_3jets.py, its sibling in log(pT - cut), and configs/laser_w_3jets.py on the first, each in
@@ -120,6 +120,12 @@ def auc_of(events, weight, test) -> dict:
     return {"auc": found.value, "auc_error": found.error}
 
 
+def read(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """(events, weights) that were kept."""
+    with np.load(path) as kept:
+        return kept["events"], kept["weight"]
+
+
 def main() -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -129,8 +135,9 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=200_000)
     parser.add_argument("--out", type=Path, default=Path("runs/w_3jets"))
     parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--again", action="store_true", help="also rows that have their scores")
     parser.add_argument("--quick", action="store_true", help="one epoch")
-    args = parser.parse_args()
+    args, _ = parser.parse_known_args()
     truth = event_files.read(args.data, require_truth=True).truth
     for seed in (int(seed) for seed in args.seeds.split(",")):
         base = trained("baseline", seed, args)
@@ -139,20 +146,24 @@ def main() -> None:
         test = truth[parts.test]
         path = args.results / f"w_3jets-{seed}.json"
         rows = json.loads(path.read_text()) if path.exists() else {}
-        shown = {}
         for name in args.rows.split(","):
+            kept = args.out / f"draws_{name}-{seed}.npz"
+            if name in rows and kept.exists() and not args.again:
+                continue
             if name == "truth":
                 # the training events against the test events: what the size of the latter allows
                 events, log_w, about = truth[parts.train], np.zeros(len(parts.train)), {}
             else:
                 events, log_w, about = row_of(name, seed, args)
             weight = np.exp(np.asarray(log_w, np.float64) - log_w.max())
+            # in single precision figures are as good
+            np.savez(kept, events=events.astype(np.float32), weight=weight)
             rows[name] = judged(events, weight, test, base.config) | about
             path.write_text(json.dumps(rows, indent=1) + "\n")
             print(f"{seed} {name}: {rows[name]}", flush=True)
-            shown[name] = (events, weight)
         if seed == 0:
-            draw_figures(shown, truth[parts.train], args.out)
+            shown = {name: args.out / f"draws_{name}-0.npz" for name in rows}
+            draw_figures({k: read(path) for k, path in shown.items() if path.exists()}, truth[parts.train], args.out)
         print(table(args.results), flush=True)
 
 

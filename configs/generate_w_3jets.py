@@ -1,6 +1,6 @@
 """W + 3 jets from a spline flow without a condition: pp -> W+ j j j, all jets above 25 GeV, thesis section 4.5.
 
-    python -m jaxunfold.simulate --config configs/data/w_3jets.py:jets --events 50000 --seed 1 --out w_3jets.h5
+    python -m jaxunfold.simulate --config configs/data/w_3jets.py:jets --events 25000 --seed 1 --out w_3jets.h5
     python -m jaxunfold.train --config configs/generate_w_3jets.py
     python -m jaxunfold.generate --workdir runs/generate_w_3jets --events 1000000 --out more_w_3jets.h5
 
@@ -29,8 +29,8 @@ def get_config(arg: str = "") -> ConfigDict:
     }  # fmt: skip
     config.data = {
         "path": "w_3jets.h5",
-        "valid": 2000,
-        "test": 10000,
+        "valid": 1000,
+        "test": 5000,
         "split_seed": 0,
         "augment": ("x", "y", "z"),
         "resident_bytes": 2**32,
@@ -59,14 +59,14 @@ def get_config(arg: str = "") -> ConfigDict:
     # each event comes with its mirror images: eight times as many
     config.training = {
         "batch_size": 512,
-        "epochs": 6,
+        "epochs": 12,
         "steps_per_dispatch": 50,
         "seed": 0,
         "checkpoint_every_seconds": 30.0,
         "select": "last",
         "patience": 0,
     }
-    config.evaluation = {"events": 10000, "draws": 10}
+    config.evaluation = {"events": 5000, "draws": 10}
     if arg == "above":
         config.preprocess.coordinates = {"kind": "above_cut", "cuts": CUTS, "masses": {"W+": W_MASS}}
         config.model.flow.layer = "circular"

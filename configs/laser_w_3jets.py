@@ -23,10 +23,10 @@ def get_config(arg: str = "") -> ConfigDict:
     config.base_run = "runs/generate_w_3jets-smoke" if arg == "smoke" else "runs/generate_w_3jets"
     # the base run's, but for a path that is given
     config.data = {"path": ""}
-    near_cut, separation = (26.0, 2.0), (0.4, 0.1)
+    near_cut, separation = (24.5, 0.5), (0.4, 0.1)
     config.model = {
         "sampler": {"kind": "resampling", "candidates": 4},
-        "classifier": {"hidden": (256, 128, 64), "activation": "silu"},
+        "classifier": {"hidden": (128, 64), "activation": "silu"},
         "observables": {
             "pt_j1": near_cut, "pt_j2": near_cut, "pt_j3": near_cut, "eta_j1": (0.0, 1.0), "eta_j2": (0.0, 1.0),
             "eta_j3": (0.0, 1.0), "m_jj": (100.0, 30.0), "dr_12": separation, "dr_13": separation,
@@ -52,14 +52,14 @@ def get_config(arg: str = "") -> ConfigDict:
     }
     config.training = {
         "batch_size": 1024,
-        "epochs": 6,
+        "epochs": 8,
         "steps_per_dispatch": 50,
         "seed": 0,
         "checkpoint_every_seconds": 30.0,
         "select": "last",
         "patience": 0,
     }
-    config.evaluation = {"events": 10000, "draws": 10}
+    config.evaluation = {"events": 5000, "draws": 10}
     if arg == "smoke":
         config.training.epochs = 1
         config.evaluation.update({"events": 1000, "draws": 5})
