@@ -25,6 +25,7 @@ def get_config(arg: str = "") -> ConfigDict:
     config.observables = {
         "dphi_12": "deltaphi(j1, j2)", "dr_12": "deltar(j1, j2)", "dr_13": "deltar(j1, j3)",
         "dr_23": "deltar(j2, j3)",
+        "gap_12": "pt(j1) - pt(j2)", "gap_23": "pt(j2) - pt(j3)",
         "px_j1": "px(j1)", "px_j3": "px(j3)", "pz_j1": "pz(j1)", "pz_W": "pz(W+)",
     }  # fmt: skip
     config.data = {

@@ -4,9 +4,10 @@
     python -m jaxunfold.train --config configs/laser_w_3jets.py [--config.base_run=DIR]
     python -m jaxunfold.generate --workdir runs/laser_w_3jets --events 1000000 --out refined.h5
 
-A classifier of true against generated events sees the coordinates, and each jet's transverse momentum and distance to
-the others on a scale that is fine around the cut. Generated events are resampled by its weights out of four times as
-many. ":hmc" runs a chain on from each of them in the latent space, ":refiner" trains a flow on the weighted latents.
+A classifier of true against generated events sees the coordinates, and each jet's transverse momentum, the difference
+to the next one's, and their distances, on scales that are fine around the edge of each. Generated events are
+resampled by its weights out of four times as many. ":hmc" runs a chain on from each of them in the latent space,
+":refiner" trains a flow on the weighted latents.
 """
 
 from ml_collections import ConfigDict
@@ -23,14 +24,14 @@ def get_config(arg: str = "") -> ConfigDict:
     config.base_run = "runs/generate_w_3jets-smoke" if arg == "smoke" else "runs/generate_w_3jets"
     # the base run's, but for a path that is given
     config.data = {"path": ""}
-    near_cut, separation = (24.5, 0.5), (0.4, 0.1)
+    near_cut, order, separation = (24.5, 0.5), (0.0, 0.5), (0.4, 0.1)
     config.model = {
         "sampler": {"kind": "resampling", "candidates": 4},
-        "classifier": {"hidden": (128, 64), "activation": "silu"},
+        "classifier": {"hidden": (256, 128, 64), "activation": "silu"},
         "observables": {
             "pt_j1": near_cut, "pt_j2": near_cut, "pt_j3": near_cut, "eta_j1": (0.0, 1.0), "eta_j2": (0.0, 1.0),
             "eta_j3": (0.0, 1.0), "m_jj": (100.0, 30.0), "dr_12": separation, "dr_13": separation,
-            "dr_23": separation,
+            "dr_23": separation, "gap_12": order, "gap_23": order,
         },
     }  # fmt: skip
     if arg == "weights":

@@ -32,7 +32,7 @@ REFINERS = {"flow": flow, "gan": gan, "matching": matching}
 CALIBRATION_EVENTS = 20_000
 
 
-def seen_by(spec: Spec, looks: Mapping[str, Sequence[float]]) -> Callable:
+def seen_by(spec: Spec, looks: Mapping[str, Sequence]) -> Callable:
     """(truth [n, d], reco) -> what the classifier sees of events, [n, d + r + q], q observables among it."""
 
     def inputs(truth, reco: Reco):
@@ -46,7 +46,7 @@ def seen_by(spec: Spec, looks: Mapping[str, Sequence[float]]) -> Callable:
     return inputs
 
 
-def check_looks(spec: Spec, looks: Mapping[str, Sequence[float]]) -> None:
+def check_looks(spec: Spec, looks: Mapping[str, Sequence]) -> None:
     """Raise InputError for an observable that there is not, or a width that is not positive."""
     if not looks:
         return
@@ -70,7 +70,7 @@ def build(
     base_state: Any = None,
     sampler: Mapping = {"kind": "resampling"},
     classifier: Mapping = {},
-    observables: Mapping[str, Sequence[float]] = {},
+    observables: Mapping[str, Sequence] = {},
     refiner: Mapping | None = None,
     normalisation_draws: int = 64,
 ) -> Method:
