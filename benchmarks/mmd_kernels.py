@@ -98,13 +98,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", default="runs/mmd_kernels")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--kernels", default="", help="some of those of SETTINGS, with semicolons between; all")
     parser.add_argument("--epochs", type=int, default=4)
     args = parser.parse_args()
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
-    found, shown = {name: [] for name in SETTINGS}, {}
+    chosen = {name: SETTINGS[name] for name in args.kernels.split(";")} if args.kernels else SETTINGS
+    found, shown = {name: [] for name in chosen}, {}
     for seed in range(args.seeds):
-        for number, (label, setting) in enumerate(SETTINGS.items()):
+        for number, (label, setting) in enumerate(chosen.items()):
             seconds, ours, truth = one(setting, seed, args.epochs, out / f"{number}-{seed}")
             row = {"cpu_seconds": seconds}
             for name in LEAVES:
