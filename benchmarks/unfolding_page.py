@@ -77,7 +77,7 @@ def table(record: dict) -> str:
 def draw(record: dict) -> None:
     """KS distance of m_jj against CPU seconds, momenta and our coordinates in a panel each."""
     with style.context():
-        figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained", sharey=True)
+        figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained", sharey=True, sharex=True)
         titles = {"momenta": "trained on momentum components", "ours": "trained on our coordinates"}
         for ax, (coordinates, text) in zip(axes, titles.items()):
             rows = [row for row in record["peers"].values() if row.get("looks")]
@@ -94,11 +94,18 @@ def draw(record: dict) -> None:
             for looks in record["ours"]["jaxunfold"]:
                 first = looks is record["ours"]["jaxunfold"][0]
                 x, y = [x["cpu"] for x in looks], [x["ks"] for x in looks]
-                ax.plot(x, y, "-", color="C0", lw=1.5, label="jaxunfold, from the event file" if first else None)
+                ax.plot(
+                    x,
+                    y,
+                    "-",
+                    color="C0",
+                    lw=1.5,
+                    label="jaxunfold, from the event file,\nin our coordinates" if first else None,
+                )
                 if reached(looks[-1]):
                     ax.plot(x[-1], y[-1], "o", color="C0")
             ax.axhline(KS, color="0.4", lw=1, ls="--")
-            ax.set(xscale="log", yscale="log", xlabel="CPU time [s]", title=text)
+            ax.set(xscale="log", yscale="log", xlabel="CPU time [s]", title=text, xlim=(5, 1000), ylim=(5e-3, 1))
             ax.legend(fontsize="small")
         axes[0].set_ylabel(r"KS distance of $m_{jj}$")
         figure.savefig(FIGURE, dpi=110)
