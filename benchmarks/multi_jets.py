@@ -1,8 +1,8 @@
 """Multi-jets from a flow and a GAN, and how far their tails may be trusted: arXiv:2008.08558, Figs. 10 and 11.
 
-    python -m jaxunfold.simulate --config configs/data/multi_jets.py --events 15000 --seed 1 --out multi_jets.h5
-    python -m jaxunfold.simulate --config configs/data/multi_jets.py:tail --events 10000 --seed 2 --out tail.h5
-    python -m jaxunfold.simulate --config configs/data/multi_jets.py:reference --events 10000 --seed 3 --out ref.h5
+    python -m jaxunfold.simulate --config configs/data/multi_jets.py --events 8000 --seed 1 --out multi_jets.h5
+    python -m jaxunfold.simulate --config configs/data/multi_jets.py:tail --events 5000 --seed 2 --out tail.h5
+    python -m jaxunfold.simulate --config configs/data/multi_jets.py:reference --events 4000 --seed 3 --out ref.h5
     python -m benchmarks.multi_jets --data multi_jets.h5 --out runs/multi_jets
     python -m benchmarks.multi_jets --tail tail.h5 --reference ref.h5 --out runs/multi_jets
 

@@ -1,12 +1,13 @@
 """The two leading jets of multi-jet events from a spline flow, or a GAN: arXiv:2008.08558, section 4.2, Fig. 10.
 
-    python -m jaxunfold.simulate --config configs/data/multi_jets.py --events 15000 --seed 1 --out multi_jets.h5
+    python -m jaxunfold.simulate --config configs/data/multi_jets.py --events 8000 --seed 1 --out multi_jets.h5
     python -m jaxunfold.train --config configs/generate_multi_jets.py --data multi_jets.h5
     python -m jaxunfold.train --config configs/generate_multi_jets.py:gan --data multi_jets.h5
 
 Seven numbers, for the first jet lies at azimuth zero; the events are mirrored in rapidity and at the plane of the
-first jet. Of m_jj, H_T of the two jets and their recoil nothing is told. Numbers: benchmarks/generation.md. ":smoke"
-takes seconds.
+first jet. Of m_jj, H_T of the two jets and their recoil nothing is told. Half a CPU minute of
+training; expect KS distances of 0.01 to 0.03 from 2,800 held-out events (flow, one seed; benchmarks/generation.md).
+":smoke" takes seconds.
 """
 
 from pathlib import Path

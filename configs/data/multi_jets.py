@@ -1,8 +1,8 @@
 """pp -> jets at 13 TeV with H_T > 500 GeV, the two leading ones: arXiv:2008.08558, section 4.2, Figs. 10 and 11.
 
-    python -m jaxunfold.simulate --config configs/data/multi_jets.py --events 60000 --seed 1 --out multi_jets.h5
-    python -m jaxunfold.simulate --config configs/data/multi_jets.py:tail --events 20000 --seed 2 --out tail.h5
-    python -m jaxunfold.simulate --config configs/data/multi_jets.py:reference --events 40000 --seed 3 --out
+    python -m jaxunfold.simulate --config configs/data/multi_jets.py --events 8000 --seed 1 --out multi_jets.h5
+    python -m jaxunfold.simulate --config configs/data/multi_jets.py:tail --events 5000 --seed 2 --out tail.h5
+    python -m jaxunfold.simulate --config configs/data/multi_jets.py:reference --events 4000 --seed 3 --out
     reference.h5
 
 A table of pT, eta and mass of two jets and of their azimuth from back to back; anti-kT, R = 1.0. Jets are of the
