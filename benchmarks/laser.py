@@ -28,7 +28,7 @@ from jaxunfold.metrics.plane import scores
 from jaxunfold.refinement.flow import flow
 from jaxunfold.refinement.gan import gan
 from jaxunfold.refinement.generator import Sample, draw, mixture, unconditional
-from jaxunfold.refinement.hmc import hmc, tuned_hmc
+from jaxunfold.refinement.hmc import TUNED_CHAINS, hmc, steps_of, tune, tuned_hmc
 from jaxunfold.refinement.langevin import langevin
 from jaxunfold.refinement.latent import push, refined_log_density
 from jaxunfold.refinement.matching import matching
@@ -251,20 +251,40 @@ class Experiment:
         z, x = draw(generator, state, key, self.sizes.draws // 10)
         return z, x, jax.lax.map(log_weight, x, batch_size=min(16384, len(x)))
 
-    @cached_property
-    def tuned_chains(self):
+    def hmc_long(self):
         each = self.sizes.draws // self.sizes.chains
         return self.chains("hmc", partial(tuned_hmc, num_draws=each, thin=2), self.sizes.chains)
 
+    @cached_property
+    def short_chains(self):
+        """One chain a draw: the fourth transition on from a latent resampled out of four fresh ones."""
+        log_density, log_weight = refined_log_density(self.generate, self.log_weight), self.log_weight
+        z, log_w = self.weighted_latents
+        start = z[resample(self.key("hmc start"), log_w, TUNED_CHAINS)]
+        begin = time.process_time()
+        step = jax.jit(partial(tune, log_density, length=1.5))(self.key("tune"), start)
+        options = {"step_size": step, "num_steps": steps_of(1.5, step, 50), "num_draws": 1, "burn_in": 3}
+
+        @jax.jit
+        def piece(key):
+            draw_key, pick_key, key = jax.random.split(key, 3)
+            z = jax.random.normal(draw_key, (4 * self.sizes.chains, 2))
+            log_w = log_weight(push(self.generate, z))
+            found = hmc(log_density, key, z[resample(pick_key, log_w, self.sizes.chains)], **options)
+            return found.draws[0], push(self.generate, found.draws[0]), jnp.mean(found.acceptance)
+
+        keys = jax.random.split(self.key("short"), self.sizes.draws // self.sizes.chains)
+        z, x, acceptance = (np.concatenate(part) for part in zip(*(map(np.atleast_1d, piece(key)) for key in keys)))
+        info = {"acceptance": float(acceptance.mean()), "step_size": float(step)}
+        return z, x, None, info | {"cpu_seconds": time.process_time() - begin}
+
     def hmc(self):
-        return self.tuned_chains
+        return self.short_chains
 
     def hmc_few(self):
-        """One in ten of the same draws of every chain."""
-        latents, x, none, info = self.tuned_chains
-        step = self.sizes.draws // self.sizes.few
-        few = (a.reshape(-1, self.sizes.chains, 2)[::step].reshape(-1, 2) for a in (latents, x))
-        return (*few, none, {"acceptance": info["acceptance"]})
+        """The first of the same draws."""
+        latents, x, none, info = self.short_chains
+        return latents[: self.sizes.few], x[: self.sizes.few], none, {"acceptance": info["acceptance"]}
 
     def hmc_thesis(self):
         return self.chains("hmc_thesis", partial(hmc, num_draws=self.sizes.few // 100, burn_in=3000), 100)

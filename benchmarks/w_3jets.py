@@ -113,7 +113,8 @@ def auc_of(events, weight, test) -> dict:
     """AUC of boosted trees, as many generated events as test events, drawn by their weights."""
     rng = np.random.default_rng(0)
     n = len(test)
-    chosen = rng.choice(len(events), n, p=weight / weight.sum())
+    # an event twice would be known from the one fold in the other
+    chosen = rng.choice(len(events), n, replace=False, p=weight / weight.sum())
     found = held_out_auc(
         particle_features(test), particle_features(events[chosen]), np.ones(n), 0, rng.integers(0, 2, n)
     )
@@ -137,7 +138,7 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--again", action="store_true", help="also rows that have their scores")
     parser.add_argument("--quick", action="store_true", help="one epoch")
-    args, _ = parser.parse_known_args()
+    args = parser.parse_args()
     truth = event_files.read(args.data, require_truth=True).truth
     for seed in (int(seed) for seed in args.seeds.split(",")):
         base = trained("baseline", seed, args)

@@ -5,8 +5,8 @@
     python -m jaxunfold.generate --workdir runs/generate_w_3jets --events 1000000 --out more_w_3jets.h5
 
 px, py and pz of the W and of each jet, twelve coordinates, so that the cut is a hole in the px-py plane of each jet,
-which the flow fills. ":above" takes log(pT - 25 GeV), eta and azimuth of the jets instead, on a flow of splines that
-close on the azimuths' circles: no jet is below the cut. configs/laser_w_3jets.py refines the first.
+which the flow fills. ":above" takes log(pT - 25 GeV), eta and azimuth of the jets instead: no jet is below the cut.
+configs/laser_w_3jets.py refines the first.
 """
 
 from ml_collections import ConfigDict
@@ -70,9 +70,6 @@ def get_config(arg: str = "") -> ConfigDict:
     config.evaluation = {"events": 5000, "draws": 10}
     if arg == "above":
         config.preprocess.coordinates = {"kind": "above_cut", "cuts": CUTS, "masses": {"W+": W_MASS}}
-        config.model.flow.layer = "circular"
-        # the azimuths of the three jets, after the three coordinates of the W
-        config.model.flow.update({"angles": (5, 8, 11), "scored_angles": True})
     if arg == "smoke":
         config.model.flow.update({"blocks": 3, "hidden": 32})
         config.training.epochs = 1
