@@ -48,7 +48,7 @@ class Sizes:
         self.epochs = {
             "baseline": 20,
             "weights": 15,
-            "gan": 40,
+            "gan": 12,
             "matching": 20,
             "refiner": 10,
             "spline": 10,
@@ -212,7 +212,8 @@ class Experiment:
         rate = optax.cosine_decay_schedule(1e-3, steps, 0.01)
         refiner = gan(
             2, optax.adam(rate, b1=0.5, b2=0.9), critic_optimizer=optax.adam(rate, b1=0.5, b2=0.99), latent_dim=4,
-            hidden=(64, 64, 64), critic_hidden=(96, 96, 96), activation="silu", penalty=0.02, ema=0.999,
+            hidden=(64, 64, 64), critic_hidden=(96, 96, 96), activation="silu", penalty=0.001, ema=0.999,
+            residual=True, frequencies=8,
         )  # fmt: skip
         return self.refined("gan", refiner, epochs)
 

@@ -17,13 +17,15 @@ class _MLP(nn.Module):
     outputs: int
     activation: str
     residual: bool = False
+    zero: bool = False
 
     @nn.compact
     def __call__(self, x):
         for i, width in enumerate(self.hidden):
             h = activation_of(self.activation)(Dense(width)(x))
             x = x + h if self.residual and i else h
-        return Dense(self.outputs)(x)
+        last = {"kernel_init": nn.initializers.zeros} if self.zero else {}
+        return Dense(self.outputs, **last)(x)
 
 
 class _ConditionerMLP(nn.Module):
@@ -59,14 +61,20 @@ class _ConditionerMLP(nn.Module):
 
 
 def mlp(
-    inputs: int, hidden: Sequence[int], outputs: int, activation: str = "relu", residual: bool = False
+    inputs: int,
+    hidden: Sequence[int],
+    outputs: int,
+    activation: str = "relu",
+    residual: bool = False,
+    zero: bool = False,
 ) -> Network:
     """A fully connected network [inputs] -> [outputs]; no hidden layer makes it linear.
 
     residual: Add each hidden layer but the first to its input; they are all of one size then.
+    zero: Start with an output of zero.
     """
     activation_of(activation)
-    module = _MLP(tuple(hidden), outputs, activation, residual)
+    module = _MLP(tuple(hidden), outputs, activation, residual, zero)
     return Network(lambda key: module.init(key, jnp.zeros(inputs)), module.apply)
 
 

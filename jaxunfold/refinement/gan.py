@@ -16,8 +16,10 @@ import jax.numpy as jnp
 import optax
 
 from jaxunfold import networks
+from jaxunfold.errors import InputError
 from jaxunfold.losses.adversarial import GAMES
 from jaxunfold.refinement.generator import Base, Generator, Sample, normal
+from jaxunfold.refinement.weights import with_frequencies
 from jaxunfold.training.duel import State, begin
 from jaxunfold.training.optimizer import ema_update
 
@@ -35,6 +37,8 @@ def gan(
     activation: str = "leaky_relu",
     critic_updates: int = 1,
     penalty: float = 0.1,
+    residual: bool = False,
+    frequencies: int = 0,
     ema: float = 0.998,
 ) -> Generator:
     """A GAN as a generator.
@@ -45,22 +49,30 @@ def gan(
       base: What latents come from; None for ``latent_dim`` normal ones.
       hidden, critic_hidden: Units of each hidden layer; None for the same. activation: of both networks.
       critic_updates: For one of the generator, each on a share of the batch. penalty: lambda.
+      residual: The network's output is added to the first ``dim`` latents, from zero on: a refiner then starts
+        as no refiner.
+      frequencies: Waves of each component that the critic sees, see ``weights.with_frequencies``.
       ema: Decay of the running mean of the generator's weights.
+    Raises: InputError for a residual generator of fewer latents than components.
     """
     base, game = normal(latent_dim) if base is None else base, GAMES["jensen_shannon"]
+    if residual and base.dim < dim:
+        raise InputError(f"gan: expected at least {dim} latents for a residual generator, found {base.dim}")
     critic_optimizer = optimizer if critic_optimizer is None else critic_optimizer
-    maker = networks.mlp(base.dim + cond, hidden, dim, activation)
-    judge = networks.mlp(dim + cond, hidden if critic_hidden is None else critic_hidden, 1, activation)
+    maker = networks.mlp(base.dim + cond, hidden, dim, activation, zero=residual)
+    seen = dim * (1 + 2 * frequencies) + cond
+    judge = networks.mlp(seen, hidden if critic_hidden is None else critic_hidden, 1, activation)
 
     def init(key) -> State:
         maker_key, judge_key = jax.random.split(key)
         return begin(maker.init(maker_key), judge.init(judge_key), optimizer, critic_optimizer)
 
     def make(params, latent, cond):
-        return maker.apply(params, jnp.concatenate([latent, cond]))
+        made = maker.apply(params, jnp.concatenate([latent, cond]))
+        return latent[:dim] + made if residual else made
 
     def logit(critic, x, cond):
-        return judge.apply(critic, jnp.concatenate([x, cond]))[0]
+        return judge.apply(critic, jnp.concatenate([with_frequencies(x, frequencies), cond]))[0]
 
     def many(params, key, cond):
         latent = jax.vmap(base.draw)(jax.random.split(key, len(cond)))

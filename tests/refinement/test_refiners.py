@@ -82,6 +82,24 @@ def test_conditional_flow_follows_its_condition():
     np.testing.assert_allclose(made.mean(0), [1, -1], atol=0.15)
 
 
+def test_residual_gan_starts_as_no_refiner():
+    """Its events are the first of its latents, exactly, and no longer after a step; with waves for the critic."""
+    generator = small("gan", latent_dim=4, residual=True, frequencies=3)
+    state, key = generator.init(jax.random.key(0)), jax.random.key(1)
+    z, x = drawn(generator, state, key, 100)
+    np.testing.assert_array_equal(x, z[:, :2])
+    data = unconditional(x + 1.0)
+    moved, _ = jax.jit(generator.step)(state, jax.tree.map(jnp.asarray, data), key)
+    z, x = drawn(generator, moved, key, 100)
+    assert np.all(np.isfinite(x))
+    assert np.any(x != z[:, :2])
+
+
+def test_residual_gan_needs_latents():
+    with pytest.raises(InputError, match="expected at least 3 latents"):
+        small("gan", dim=3, latent_dim=2, residual=True)
+
+
 @pytest.mark.parametrize(("first", "second"), [("gan", "gan"), ("gan", "flow"), ("flow", "gan"), ("flow", "flow")])
 def test_all_rows_of_table_4_2(first, second):
     """Refined latents of any generator, here an untrained one, make events of the weighted mean: it moves by 0.7
