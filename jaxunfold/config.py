@@ -16,8 +16,8 @@ from ml_collections import ConfigDict
 
 from jaxunfold.errors import InputError
 
-RUN = MappingProxyType({"experiment": ""})
-"""Keys that the config of every run has, with their defaults."""
+RUN = MappingProxyType({"experiment": "", "products": "float32"})
+"""Keys that the config of every run has, with their defaults; products: of the matrices, in training."""
 NONE = MappingProxyType({})
 
 TUPLE = "__tuple__"

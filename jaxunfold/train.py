@@ -8,6 +8,7 @@ import json
 import os
 import time
 import zlib
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import jax
@@ -152,8 +153,20 @@ def with_base(config: ConfigDict) -> tuple[ConfigDict, runs.Run | None]:
     return config, base
 
 
+def products(config: ConfigDict) -> AbstractContextManager:
+    """The context that trains with the config's ``products``: factors of bfloat16, sums of float32, if it says so.
+
+    Raises: InputError for another kind of number.
+    """
+    kind = config.get("products", "float32")
+    if kind not in ("float32", "bfloat16"):
+        raise InputError(f"products: expected float32 or bfloat16, found {kind!r}")
+    return jax.default_matmul_precision(kind) if kind == "bfloat16" else nullcontext()
+
+
 def fit(config: ConfigDict, folder: Path) -> tuple[runs.Run, Events]:
     """Train, or go on where an earlier start left off: the trained run, saved in its folder, and the test events."""
+    rounded = products(config)
     config, base = with_base(config)
     run, source, valid, test = prepare(config, resolve(config.data.path), base)
     refuse_another(folder, run)
@@ -175,7 +188,8 @@ def fit(config: ConfigDict, folder: Path) -> tuple[runs.Run, Events]:
         cli.say(
             f"training {config.method} on {run.about['train_events']} events, {jax.devices()[0].platform}{shared}"
         )
-    state = run.method.fit(jax.random.key(settings["seed"]), loop)
+    with rounded:
+        state = run.method.fit(jax.random.key(settings["seed"]), loop)
     found = None
     if not problems.unconditional(config):
         found = support_of(source, run.about["rows"] // run.about["copies"])
@@ -238,7 +252,8 @@ def train(config: ConfigDict, workdir: str, title: str = "") -> dict:
     name = config.get("experiment", "")
     experiments.check_name(name)
     # where a search would look, what is varied and what is done with it afterwards is no part of a run
-    for section in ("tune", "variations", "experiment"):
+    usual = ("products",) if config.get("products") == configs.RUN["products"] else ()
+    for section in ("tune", "variations", "experiment", *usual):
         config = configs.without(config, section)
     folder = Path(cli.check_writable_dir(workdir))
     run, test = fit(config, folder)

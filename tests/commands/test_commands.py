@@ -148,6 +148,22 @@ def test_compare(table_run, other_table_run, table_file, tmp_path, capsys):
     assert {"posteriors", "calibration_curves", "calibration"} <= made
 
 
+def test_training_with_products_of_bfloat16(other_table_run, other_table_file, tmp_path, capsys):
+    """Its weights are float32 and differ from those of the same training by some roundings of 2^-9, not by more; the
+    usual training says nothing of its products, so that runs of before go on."""
+    argv = [*TABLE, "--data", other_table_file, "--config.data.test=0", "--workdir", str(tmp_path / "run")]
+    assert train.main([*argv, "--config.products=float16"]) == 2
+    assert "products: expected float32 or bfloat16, found 'float16'" in capsys.readouterr().err
+    assert train.main([*argv, "--config.products=bfloat16"]) == 0
+    ours, usual = (jaxunfold.load(path) for path in (tmp_path / "run", other_table_run))
+    assert (ours.config.products, "products" in usual.config) == ("bfloat16", False)
+    gaps = []
+    for found, full in zip(*(jax.tree.leaves(run.state.params) for run in (ours, usual))):
+        assert found.dtype == full.dtype == np.float32
+        gaps.append(np.abs(found - full).max() / (np.abs(full).max() + 1e-6))
+    assert 1e-4 < max(gaps) < 0.1
+
+
 def test_labels_tell_runs_apart():
     assert list(compare.labels_of("runs/cinn,runs/gan")) == ["cinn", "gan"]
     assert list(compare.labels_of("a/cinn,b/cinn/")) == ["a/cinn", "b/cinn"]

@@ -43,6 +43,30 @@ def test_product_over_weights_of_several_networks():
         np.testing.assert_allclose(jax.vmap(product, axes)(x, v), expected, rtol=1e-5, atol=1e-5)
 
 
+def rounded(x):
+    """float64 of the nearest bfloat16: a fraction of eight bits."""
+    fraction, exponent = np.frexp(np.asarray(x, np.float64))
+    return np.ldexp(np.round(fraction * 2**8), exponent - 8)
+
+
+def test_products_of_bfloat16_round_both_factors_and_nothing_else():
+    """Also in gradients; the compiled program of float32 is not taken for it."""
+    w, ct = jax.random.normal(KEYS[1], (INPUTS, 5)), jax.random.normal(KEYS[2], (EVENTS, 5))
+
+    @jax.jit
+    def all_of(x, w):
+        value, pull = jax.vjp(lambda x, w: jax.vmap(lambda x: product(x, w))(x), x, w)
+        return value, *pull(ct)
+
+    full = all_of(X, w)
+    with jax.default_matmul_precision("bfloat16"):
+        found = all_of(X, w)
+    x, v, c = rounded(X), rounded(w), rounded(ct)
+    for ours, exact, plain in zip(found, (x @ v, c @ v.T, x.T @ c), full):
+        np.testing.assert_allclose(ours, exact, rtol=1e-5, atol=1e-5)
+        assert np.abs(np.asarray(plain) - exact).max() > 1e-3
+
+
 def test_other_products_are_refused():
     with pytest.raises(ValueError, match="dimension_numbers: expected"):
         dot_general(X, X, (((0,), (0,)), ((), ())))
