@@ -149,8 +149,9 @@ def test_compare(table_run, other_table_run, table_file, tmp_path, capsys):
 
 
 def test_training_with_products_of_bfloat16(other_table_run, other_table_file, tmp_path, capsys):
-    """Its weights are float32 and differ from those of the same training by some roundings of 2^-9, not by more; the
-    usual training says nothing of its products, so that runs of before go on."""
+    """Its weights are float32, not those of the same training but within what four steps of Adam move them, and its
+    validation loss is the same to some roundings of 2^-9; the usual training's config says nothing of its products,
+    so that runs of before go on."""
     argv = [*TABLE, "--data", other_table_file, "--config.data.test=0", "--workdir", str(tmp_path / "run")]
     assert train.main([*argv, "--config.products=float16"]) == 2
     assert "products: expected float32 or bfloat16, found 'float16'" in capsys.readouterr().err
@@ -160,8 +161,12 @@ def test_training_with_products_of_bfloat16(other_table_run, other_table_file, t
     gaps = []
     for found, full in zip(*(jax.tree.leaves(run.state.params) for run in (ours, usual))):
         assert found.dtype == full.dtype == np.float32
-        gaps.append(np.abs(found - full).max() / (np.abs(full).max() + 1e-6))
-    assert 1e-4 < max(gaps) < 0.1
+        gaps.append(np.abs(found - full).max())
+    assert 1e-6 < max(gaps) < 0.02
+    losses = [
+        lines(Path(path) / "metrics.jsonl")[-1]["valid"]["loss"] for path in (tmp_path / "run", other_table_run)
+    ]
+    np.testing.assert_allclose(*losses, rtol=0.01)
 
 
 def test_labels_tell_runs_apart():
