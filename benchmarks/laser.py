@@ -256,8 +256,7 @@ class Experiment:
         each = self.sizes.draws // self.sizes.chains
         return self.chains("hmc", partial(tuned_hmc, num_draws=each, thin=2), self.sizes.chains)
 
-    @cached_property
-    def short_chains(self):
+    def short_chains(self, num: int):
         """One chain a draw: the fourth transition on from a latent resampled out of four fresh ones."""
         log_density, log_weight = refined_log_density(self.generate, self.log_weight), self.log_weight
         z, log_w = self.weighted_latents
@@ -274,18 +273,16 @@ class Experiment:
             found = hmc(log_density, key, z[resample(pick_key, log_w, self.sizes.chains)], **options)
             return found.draws[0], push(self.generate, found.draws[0]), jnp.mean(found.acceptance)
 
-        keys = jax.random.split(self.key("short"), self.sizes.draws // self.sizes.chains)
+        keys = jax.random.split(self.key("short"), num // self.sizes.chains)
         z, x, acceptance = (np.concatenate(part) for part in zip(*(map(np.atleast_1d, piece(key)) for key in keys)))
         info = {"acceptance": float(acceptance.mean()), "step_size": float(step)}
         return z, x, None, info | {"cpu_seconds": time.process_time() - begin}
 
     def hmc(self):
-        return self.short_chains
+        return self.short_chains(self.sizes.draws)
 
     def hmc_few(self):
-        """The first of the same draws."""
-        latents, x, none, info = self.short_chains
-        return latents[: self.sizes.few], x[: self.sizes.few], none, {"acceptance": info["acceptance"]}
+        return self.short_chains(self.sizes.few)
 
     def hmc_thesis(self):
         return self.chains("hmc_thesis", partial(hmc, num_draws=self.sizes.few // 100, burn_in=3000), 100)
