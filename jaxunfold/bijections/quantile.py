@@ -3,15 +3,27 @@
 The map is a smooth monotone interpolation through quantile pairs (rational quadratic, linear in the tails).
 """
 
+from statistics import NormalDist
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
-from scipy.special import ndtr, ndtri
 
 from jaxunfold.bijections.rational_quadratic import Bin, clip, evaluate_bin, invert_bin
+
+NORMAL = NormalDist()
+
+
+def reach_of(events: int) -> float:
+    """How many standard deviations out ten of so many events lie beyond, at most four."""
+    return min(4.0, -NORMAL.inv_cdf(min(0.2, 10.0 / events)))
+
+
+def levels_of(scores: np.ndarray) -> np.ndarray:
+    """Fractions of a standard normal below each score."""
+    return np.array([NORMAL.cdf(score) for score in scores])
 
 
 class Quantiles(NamedTuple):
@@ -41,7 +53,7 @@ def fit_quantiles(x: np.ndarray, weight: np.ndarray | None = None, spacing: floa
     """
     n, dim = x.shape
     weight = np.ones(n) if weight is None else weight
-    reach = min(4.0, float(-ndtri(min(0.2, 10.0 / n))))
+    reach = reach_of(n)
     scores = np.linspace(-reach, reach, max(5, 2 * int(reach / spacing) + 1))
     xs, zs, slopes = [], [], []
     for i in range(dim):
@@ -50,7 +62,7 @@ def fit_quantiles(x: np.ndarray, weight: np.ndarray | None = None, spacing: floa
         if values[0] == values[-1]:
             raise ValueError(f"coordinate {i}: expected at least two values, found only {values[0]:g}")
         cumulative = np.maximum.accumulate(np.cumsum(weight[order]) - 0.5 * weight[order]) / np.sum(weight)
-        knots = np.interp(ndtr(scores), cumulative, values)
+        knots = np.interp(levels_of(scores), cumulative, values)
         # repeated values would make a vertical step: knots stay apart by a hair of the range, seen in float32
         gap = max(1e-5 * (values[-1] - values[0]), 4 * np.spacing(np.float32(np.max(np.abs(values)))))
         knots = np.maximum.accumulate(knots + gap * np.arange(len(knots))) - gap * 0.5 * len(knots)

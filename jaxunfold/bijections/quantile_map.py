@@ -3,10 +3,9 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy.special import ndtr, ndtri
 
 from jaxunfold.bijections.base import Bijection, no_context
-from jaxunfold.bijections.quantile import Quantiles, from_normal, to_normal
+from jaxunfold.bijections.quantile import Quantiles, from_normal, levels_of, reach_of, to_normal
 
 
 def quantile_map(dim: int, knots: int = 17) -> Bijection:
@@ -29,10 +28,9 @@ def quantile_map(dim: int, knots: int = 17) -> Bijection:
         return {"knots": jnp.stack([line, line, jnp.ones((dim, knots))])}
 
     def start(params, x, ctx):
-        # as far out as ten events lie beyond
-        reach = min(4.0, float(-ndtri(min(0.2, 10.0 / len(x)))))
+        reach = reach_of(len(x))
         scores = np.linspace(-reach, reach, knots)
-        values = jnp.quantile(x, jnp.asarray(ndtr(scores), x.dtype), axis=0).T
+        values = jnp.quantile(x, jnp.asarray(levels_of(scores), x.dtype), axis=0).T
         # repeated values would make a vertical step: knots stay apart by a hair of the range
         span = 1e-3 + values[:, -1:] - values[:, :1]
         values = values + 1e-4 * span * jnp.arange(knots)

@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy import optimize
 
 from jaxunfold.methods import simulation
 from jaxunfold.methods.measured import require_measured
@@ -50,6 +49,8 @@ def fit_tilt(f, g, weight, target) -> tuple[np.ndarray, np.ndarray, float]:
     def slope(a):
         w = tilted(a)
         return ((g * w[:, None]).T @ f - np.outer(w @ g, w @ f)) / scale[:, None]
+
+    from scipy import optimize  # a quarter of a second that no other method needs
 
     found = optimize.least_squares(miss, np.zeros(f.shape[1]), slope, bounds=(-LARGEST, LARGEST), xtol=1e-12)
     log_w = f @ found.x
