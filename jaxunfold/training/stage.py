@@ -146,7 +146,9 @@ def _begin(directory, stage, init, source, key, mesh, identity, keeps_best):
         tree = {"state": template, "best": template} if keeps_best else {"state": template}
         found = checkpoint.restore(directory, stage, tree)
     if found is None:
-        state = _place(jax.jit(init)(key, batch), mesh)
+        # it runs once and would take three times as long to optimise as to compile plainly
+        options = {"xla_backend_optimization_level": 1} if jax.default_backend() == "cpu" else None
+        state = _place(jax.jit(init, compiler_options=options)(key, batch), mesh)
         return state, placement.copy(state) if keeps_best else None, Progress(), None
     for name, value in identity.items():
         before = found.host["identity"].get(name)
