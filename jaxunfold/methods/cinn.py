@@ -15,7 +15,7 @@ from jaxunfold.bijections.flows import build_flow
 from jaxunfold.errors import InputError
 from jaxunfold.losses.likelihood import gaussian_prior, negative_log_likelihood, standard_normal_log_prob
 from jaxunfold.losses.mmd import mmd_of_observables
-from jaxunfold.methods.eventwise import over_events
+from jaxunfold.methods.eventwise import mean_over_events, over_events
 from jaxunfold.training.autoencoder import autoencoder
 from jaxunfold.training.descent import State, descent
 from jaxunfold.types import Batch, Method, Spec, Unfolded
@@ -92,6 +92,9 @@ def build(
         z, log_det = bijection.forward(params["flow"], truth, context(params, reco))
         return negative_log_likelihood(z, log_det)
 
+    def weighed(params, weight, truth, reco):
+        return weight * nll(params, truth, reco)
+
     def each(params, batch: Batch, key):
         return jax.vmap(partial(nll, params))(batch.truth, batch.reco)
 
@@ -106,7 +109,7 @@ def build(
         return mmd_of_observables(ours, truth, mmd_observables, mmd_widths, batch.weight)
 
     def terms(params, batch: Batch, key, done):
-        out = {"nll": jnp.mean(batch.weight * each(params, batch, key))}
+        out = {"nll": mean_over_events(weighed, params, (batch.weight, batch.truth, batch.reco))}
         if weight_decay:
             out["prior"] = weight_decay * gaussian_prior(params)
         if mmd_weight:

@@ -1,13 +1,18 @@
 """A function of one event over many: at once where arithmetic is what costs, in pieces that fit a cache on a CPU."""
 
+import math
 from collections.abc import Callable
+from functools import partial
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import PyTree
+from jaxtyping import Array, Float, PyTree
 
 ROWS = 1024
 """Rows of a matrix product at a time on a CPU: what a network makes of so many stays in the second-level cache."""
+
+TRAINED_ROWS = 512
+"""The same in training, where what it keeps for the gradient has to stay there as well."""
 
 
 def over_events(fun: Callable, events: PyTree, rows: int = 1) -> PyTree:
@@ -18,15 +23,65 @@ def over_events(fun: Callable, events: PyTree, rows: int = 1) -> PyTree:
         draws.
     """
     n = len(jax.tree.leaves(events)[0])
-    pieces = -(-n * rows // ROWS) if jax.default_backend() == "cpu" else 1
-    size = -(-n // min(pieces, n))
-    pieces = -(-n // size)
+    pieces, size = _cut_of(n, n * rows / ROWS)
     if pieces == 1:
         return jax.vmap(fun)(*events)
+    out = jax.lax.map(lambda piece: jax.vmap(fun)(*piece), _cut(events, pieces, size))
+    return jax.tree.map(lambda x: x.reshape(pieces * size, *x.shape[2:])[:n], out)
+
+
+def mean_over_events(fun: Callable, params: PyTree, events: PyTree) -> Float[Array, ""]:
+    """Mean of ``fun(params, *event)`` over events, whose gradient by ``params`` is gathered piece by piece as well.
+
+    What a network keeps of an event for its gradient is then that of one piece. It has no derivative by the events.
+
+    Args:
+      fun: Of the weights and the leaves of one event, to []; of nothing else that is traced. params: Weights.
+      events: Its other arguments, arrays [n, ...].
+    """
+    n = len(jax.tree.leaves(events)[0])
+    # a batch that lies on several devices is their pieces already
+    if jax.device_count() > 1 or _cut_of(n, n / TRAINED_ROWS)[0] == 1:
+        return jnp.mean(jax.vmap(partial(fun, params))(*events))
+    return _mean_in_pieces(fun, params, events)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _mean_in_pieces(fun, params, events):
+    return jnp.mean(over_events(partial(fun, params), events))
+
+
+def _mean_and_gradient(fun, params, events):
+    n = len(jax.tree.leaves(events)[0])
+    pieces, size = _cut_of(n, n / TRAINED_ROWS)
+
+    def share(params, rows, piece):
+        return jnp.sum(jnp.where(rows < n, jax.vmap(partial(fun, params))(*piece), 0)) / n
+
+    def add(total, piece):
+        return jax.tree.map(jnp.add, total, jax.value_and_grad(share)(params, *piece)), None
+
+    nothing = jnp.zeros((), jnp.float32), jax.tree.map(jnp.zeros_like, params)
+    rows = jnp.arange(pieces * size).reshape(pieces, size)
+    return jax.lax.scan(add, nothing, (rows, _cut(events, pieces, size)))[0]
+
+
+_mean_in_pieces.defvjp(_mean_and_gradient, lambda fun, gradient, ct: (jax.tree.map(lambda g: ct * g, gradient), None))
+
+
+def _cut_of(n, wanted):
+    """(pieces, events in each), where so many pieces are wanted on a CPU."""
+    pieces = math.ceil(wanted) if jax.default_backend() == "cpu" else 1
+    size = -(-n // min(pieces, n))
+    return -(-n // size), size
+
+
+def _cut(events, pieces, size):
+    """Events [n, ...] as [pieces, size, ...], the last of them repeated."""
 
     def cut(x):
-        padded = jnp.concatenate([x, jnp.repeat(x[-1:], pieces * size - n, axis=0)]) if pieces * size > n else x
+        missing = pieces * size - len(x)
+        padded = jnp.concatenate([x, jnp.repeat(x[-1:], missing, axis=0)]) if missing else x
         return padded.reshape(pieces, size, *x.shape[1:])
 
-    out = jax.lax.map(lambda piece: jax.vmap(fun)(*piece), jax.tree.map(cut, events))
-    return jax.tree.map(lambda x: x.reshape(pieces * size, *x.shape[2:])[:n], out)
+    return jax.tree.map(cut, events)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxunfold.methods import eventwise
-from jaxunfold.methods.eventwise import over_events
+from jaxunfold.methods.eventwise import mean_over_events, over_events
 
 
 @pytest.mark.parametrize("n", [1, 7, 8, 30])
@@ -22,3 +22,28 @@ def test_pieces_give_what_all_at_once_gives(monkeypatch, n, rows):
         *(jax.tree.leaves(f) for f in (over_events(fun, (x, scale), rows), jax.vmap(fun)(x, scale)))
     ):
         np.testing.assert_array_equal(ours, plain)
+
+
+@pytest.mark.parametrize("n", [1, 8, 30])
+def test_mean_and_its_gradient_in_pieces_are_those_of_all_at_once(monkeypatch, n):
+    """Also within a larger loss, over several networks, and where a last piece is filled up."""
+    monkeypatch.setattr(eventwise, "TRAINED_ROWS", 8)
+    keys = jax.random.split(jax.random.key(0), 3)
+    params = {"w": jax.random.normal(keys[0], (3, 2)), "b": jnp.ones(3)}
+    events = jax.random.normal(keys[1], (n, 2)), jax.random.uniform(keys[2], (n,))
+
+    def one(params, x, weight):
+        return weight * jnp.sum(jnp.tanh(params["w"] @ x + params["b"]) ** 2)
+
+    def plain(params):
+        return 3 * jnp.mean(jax.vmap(lambda *event: one(params, *event))(*events)) ** 2 + params["b"][0]
+
+    def ours(params):
+        return 3 * mean_over_events(one, params, events) ** 2 + params["b"][0]
+
+    several = jax.tree.map(lambda a: jnp.stack([a, 2 * a]), params)
+    for f, g in ((ours, plain), (jax.value_and_grad(ours), jax.value_and_grad(plain))):
+        for found, exact in zip(jax.tree.leaves(jax.jit(f)(params)), jax.tree.leaves(g(params))):
+            np.testing.assert_allclose(found, exact, rtol=2e-6, atol=1e-6)
+        for found, exact in zip(jax.tree.leaves(jax.vmap(f)(several)), jax.tree.leaves(jax.vmap(g)(several))):
+            np.testing.assert_allclose(found, exact, rtol=2e-6, atol=1e-6)
