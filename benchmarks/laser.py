@@ -293,7 +293,8 @@ class Experiment:
 
     def langevin(self):
         each = self.sizes.few // self.sizes.chains
-        sampler = partial(langevin, step_size=0.01, burn_in=200, num_draws=each, thin=10)
+        # without the Metropolis test the slopes along the bridges throw chains out of the plane
+        sampler = partial(langevin, step_size=0.01, burn_in=200, num_draws=each, thin=10, adjusted=True)
         return self.chains("langevin", sampler, self.sizes.chains)
 
     def spline(self):

@@ -19,8 +19,6 @@ THESIS = {
 
 NAMES = {
     "truth": "truth, another sample", "baseline": "baseline, RealNVP", "dctr": "DCTR, weighted",
-    "dctr_plain": "DCTR without sines and cosines", "hmc_plain": "HMC of it, 5 steps of 0.3",
-    "laser_plain": "LaSeR of it, GAN refiner",
     "laser_flow": "LaSeR, spline flow refiner", "laser": "LaSeR, GAN refiner",
     "laser_matching": "LaSeR, flow matching refiner", "rejection": "rejection",
     "baseline_few": "baseline, 200,000 draws", "hmc": "HMC, one chain a draw",
@@ -34,7 +32,7 @@ NAMES = {
 
 
 LATENT_RANGE = 3.5
-FIGURE_ROWS = ("baseline", "hmc", "laser_flow", "laser", "dctr")
+FIGURE_ROWS = ("baseline", "hmc_few", "laser_flow", "laser", "dctr")
 
 
 def draw_figure(toy: str, folder: Path, test: np.ndarray, out: Path) -> None:
