@@ -288,8 +288,10 @@ class Experiment:
         return self.chains("hmc_thesis", partial(hmc, num_draws=self.sizes.few // 100, burn_in=3000), 100)
 
     def nuts(self):
-        each = self.sizes.few // self.sizes.chains
-        return self.chains("nuts", partial(blackjax_chains, num_draws=each, burn_in=10), self.sizes.chains)
+        # all chains wait for the deepest tree among them
+        chains = min(1000, self.sizes.chains)
+        each = self.sizes.few // chains
+        return self.chains("nuts", partial(blackjax_chains, num_draws=each, burn_in=each // 5), chains)
 
     def langevin(self):
         each = self.sizes.few // self.sizes.chains
