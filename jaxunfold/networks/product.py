@@ -4,8 +4,7 @@ The gradient by the weights is x^T dy, summed over the events of a batch. XLA's 
 reach half to three quarters of the rate of others, so x is transposed first: benchmarks/notes.md.
 
 Under ``jax.default_matmul_precision("bfloat16")`` both factors of every product, gradients included, are rounded to
-bfloat16 and summed in float32: on matrix units of GPU and TPU twice to eight times the rate, elsewhere the same
-numbers without the gain.
+bfloat16 and summed in float32: for the matrix units of GPU and TPU; on a CPU the same numbers without the gain.
 """
 
 from functools import partial
