@@ -158,10 +158,10 @@ def products(config: ConfigDict) -> AbstractContextManager:
 
     Raises: InputError for another kind of number.
     """
-    kind = config.get("products", "float32")
-    if kind not in ("float32", "bfloat16"):
-        raise InputError(f"products: expected float32 or bfloat16, found {kind!r}")
-    return jax.default_matmul_precision(kind) if kind == "bfloat16" else nullcontext()
+    usual, kind = configs.RUN["products"], config.get("products", configs.RUN["products"])
+    if kind not in (usual, "bfloat16"):
+        raise InputError(f"products: expected {usual} or bfloat16, found {kind!r}")
+    return nullcontext() if kind == usual else jax.default_matmul_precision(kind)
 
 
 def fit(config: ConfigDict, folder: Path) -> tuple[runs.Run, Events]:
