@@ -26,7 +26,8 @@ NAMES = {
     "hmc_few": "HMC, one chain a draw, 200,000 draws",
     "truth_few": "truth, 200,000 points",
     "hmc_thesis": "HMC as in the thesis, 200,000 draws", "nuts": "NUTS (blackjax), 200,000 draws",
-    "langevin": "Langevin with a Metropolis test, 200,000 draws", "spline": "spline flow", "matching": "flow matching",
+    "langevin": "Langevin with a Metropolis test, 200,000 draws",
+    "spline": "spline flow", "matching": "flow matching",
     "mixture": "RealNVP on a mixture", "em": "mixture alone (EM)",
 }  # fmt: skip
 
