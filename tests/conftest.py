@@ -3,6 +3,7 @@
 import os
 import socket
 import subprocess
+import sys
 
 import jax
 import numpy as np
@@ -11,6 +12,20 @@ import pytest
 LABELS = ("e-", "e+", "q1", "q2")
 RECO_LABELS = ("e-", "e+", "j1", "j2")
 RESONANCES = {"ll": ("e-", "e+"), "jj": ("q1", "q2")}
+
+# XLA's older code generator compiles a third faster; how fast programs run is not what the tests are about
+QUICK = "--xla_cpu_use_fusion_emitters=false"
+
+
+def pytest_configure(config):
+    """Set QUICK for this process, its workers and commands, where this version of XLA knows it: it aborts if not."""
+    if hasattr(config, "workerinput") or QUICK in os.environ.get("XLA_FLAGS", ""):
+        return
+    flags = f"{os.environ.get('XLA_FLAGS', '')} {QUICK}".strip()
+    probe = [sys.executable, "-c", "import jax; jax.devices()"]
+    env = os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
+    if subprocess.run(probe, env=env, capture_output=True).returncode == 0:
+        os.environ["XLA_FLAGS"] = flags
 
 
 @pytest.fixture
