@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from jaxunfold import compilation
 from jaxunfold.bijections import quantile
 from jaxunfold.data.events import Events, with_placeholders
 from jaxunfold.errors import InputError
@@ -98,7 +99,10 @@ def build_pipeline(
         coords, feats, np.array([n in chosen for n in coords.names]), reference, scaling, len(truth_names)
     )
     # the kinematic fit takes seconds to compile, so that fitting and encoding share one program
-    measure = jax.jit(jax.vmap(partial(_raw, pipeline), in_axes=(None, 0, 0, 0)))
+    measure = jax.jit(
+        jax.vmap(partial(_raw, pipeline), in_axes=(None, 0, 0, 0)),
+        compiler_options=compilation.options(compilation.LONG),
+    )
     return pipeline._replace(measure=measure, relate=jax.jit(jax.vmap(partial(_relative, pipeline))))
 
 

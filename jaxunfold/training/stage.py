@@ -12,6 +12,7 @@ import jax
 import numpy as np
 from jaxtyping import PyTree
 
+from jaxunfold import compilation
 from jaxunfold.errors import InputError
 from jaxunfold.training import checkpoint, dispatch, feed, placement, processes
 from jaxunfold.training.callbacks import Event
@@ -146,9 +147,7 @@ def _begin(directory, stage, init, source, key, mesh, identity, keeps_best):
         tree = {"state": template, "best": template} if keeps_best else {"state": template}
         found = checkpoint.restore(directory, stage, tree)
     if found is None:
-        # it runs once and would take three times as long to optimise as to compile plainly
-        options = {"xla_backend_optimization_level": 1} if jax.default_backend() == "cpu" else None
-        state = _place(jax.jit(init, compiler_options=options)(key, batch), mesh)
+        state = _place(jax.jit(init, compiler_options=compilation.options(compilation.ONCE))(key, batch), mesh)
         return state, placement.copy(state) if keeps_best else None, Progress(), None
     for name, value in identity.items():
         before = found.host["identity"].get(name)
