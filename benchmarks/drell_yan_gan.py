@@ -7,17 +7,13 @@
 
 import argparse
 import json
-import time
 from pathlib import Path
 
-import jax
 import numpy as np
 from scipy.stats import ks_2samp
 
-from benchmarks.seeds import cell, markdown
-from jaxunfold import config as configs
+from benchmarks.seeds import cell, generated, markdown
 from jaxunfold.metrics.masses import peak
-from jaxunfold.train import fit
 
 CONFIG = Path(__file__).parents[1] / "configs" / "generate_drell_yan_gan.py"
 FORMS = {"cross entropy alone": "plain", "mean and width, Eq. (19)": "", "MMD of the mass": "mmd"}
@@ -42,16 +38,11 @@ def main():
     out, found = Path(args.out), {name: [] for name in FORMS}
     for seed in range(args.seeds):
         for name, form in FORMS.items():
-            config = configs.load(f"{CONFIG}:{form}" if form else CONFIG)
-            config = configs.override(config, [("data.path", args.data), ("training.seed", str(seed))])
-            folder = out / f"{form or 'moments'}-{seed}"
-            folder.mkdir(parents=True, exist_ok=True)
-            begin = time.process_time()
-            run, test = fit(config, folder)
-            jax.block_until_ready(run.state)
-            seconds = time.process_time() - begin
-            ours = observables(np.concatenate(list(run.generate(jax.random.key(seed), DRAWN))))
-            truth = observables(test.truth)
+            config = f"{CONFIG}:{form}" if form else str(CONFIG)
+            made, held_out, seconds = generated(
+                config, out / f"{form or 'moments'}-{seed}", seed, DRAWN, {"data.path": args.data}
+            )
+            ours, truth = observables(made), observables(held_out)
             row = peak(truth["m_ee"], ours["m_ee"][None], np.ones(len(truth["m_ee"])), np.ones((1, DRAWN)))
             row |= {"std": float(np.std(ours["m_ee"]) / np.std(truth["m_ee"])), "seconds": seconds}
             row |= {f"ks {key}": float(ks_2samp(ours[key], truth[key]).statistic) for key in truth}

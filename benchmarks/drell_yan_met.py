@@ -1,26 +1,23 @@
 """Drell-Yan with missing momentum from a flow and a GAN: arXiv:2008.08558, Figs. 7 and 8.
 
     python -m jaxunfold.simulate --config configs/data/drell_yan_met.py --events 8000 --seed 1 --out drell_yan_met.h5
-    python -m benchmarks.drell_yan_met --data drell_yan_met.h5 --out runs/drell_yan_met
+    python -m benchmarks.drell_yan_met --data drell_yan_met.h5 --out runs/drell_yan_met --seeds 3
 
 Spectra of generated events against held-out ones, and missing momentum where there are few and many vertices.
 """
 
 import argparse
 import json
-import time
 from pathlib import Path
 
-import jax
 import numpy as np
 from scipy.stats import ks_2samp
 
-from jaxunfold import config as configs
+from benchmarks.seeds import cell, generated, markdown
 from jaxunfold.data import events as event_files
 from jaxunfold.metrics.quantiles import median_and_width
 from jaxunfold.report import style
 from jaxunfold.simulation.drell_yan_met import COLUMNS
-from jaxunfold.train import fit
 
 CONFIG = Path(__file__).parents[1] / "configs" / "generate_drell_yan_met.py"
 DRAWN, FEW, MANY = 200_000, 17, 23
@@ -47,27 +44,33 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True)
     parser.add_argument("--out", default="runs/drell_yan_met")
+    parser.add_argument("--seeds", type=int, default=1)
     args = parser.parse_args()
-    out, found, shown = Path(args.out), {}, {}
-    for name, kind in (("flow", ""), ("GAN", "gan")):
-        config = configs.load(f"{CONFIG}:{kind}" if kind else CONFIG)
-        config = configs.override(config, [("data.path", args.data)])
-        (out / name).mkdir(parents=True, exist_ok=True)
-        begin = time.process_time()
-        run, test = fit(config, out / name)
-        jax.block_until_ready(run.state)
-        seconds = time.process_time() - begin
-        ours = observables(np.concatenate(list(run.generate(jax.random.key(0), DRAWN))))
-        every = observables(event_files.read(args.data, require_truth=True).truth)
-        truth = observables(test.truth)
-        shown |= {"truth": truth, name: ours}
-        found[name] = {"seconds": seconds, "events": len(truth["met"])}
-        found[name] |= {x: float(ks_2samp(ours[x], truth[x]).statistic) for x in truth}
-        for x in ("m_ee", "few", "many"):
-            pair = [median_and_width(y[x], np.ones(len(y[x]))) for y in (ours, every)]
-            found[name][f"{x}, median and width, all true"] = [list(map(float, each)) for each in pair]
-        print(name, json.dumps(found[name]), flush=True)
-        (out / "drell_yan_met.json").write_text(json.dumps(found, indent=2))
+    out, found, shown = Path(args.out), {"flow": [], "GAN": []}, {}
+    every = observables(event_files.read(args.data, require_truth=True).truth)
+    for seed in range(args.seeds):
+        for name, kind in (("flow", ""), ("GAN", ":gan")):
+            made, held_out, seconds = generated(
+                f"{CONFIG}{kind}", out / f"{name}-{seed}", seed, DRAWN, {"data.path": args.data}
+            )
+            ours, truth = observables(made), observables(held_out)
+            row = {"seconds": seconds} | {f"ks {x}": float(ks_2samp(ours[x], truth[x]).statistic) for x in truth}
+            for x in ("m_ee", "few", "many"):
+                row[f"median {x}"], row[f"width {x}"] = map(float, median_and_width(ours[x], np.ones(len(ours[x]))))
+            found[name].append(row)
+            print(seed, name, {key: round(value, 3) for key, value in row.items()}, flush=True)
+            if seed == 0:
+                shown |= {"truth": truth, name: ours}
+            (out / "drell_yan_met.json").write_text(json.dumps(found, indent=2))
+    true = {}
+    for x in ("m_ee", "few", "many"):
+        true[f"median {x}"], true[f"width {x}"] = map(float, median_and_width(every[x], np.ones(len(every[x]))))
+    forms = {"ks": "{:.3f}", "median": "{:.1f}", "width": "{:.1f}", "seconds": "{:.0f}"}
+    rows = [
+        [key, *(cell([row.get(key) for row in rows], forms[key.split()[0]]) for rows in ([true], *found.values()))]
+        for key in found["flow"][0]
+    ]
+    print(markdown(["", "truth", *found], rows))
     with style.context():
         plot = style.new_figure(12, 6.5)
         for axes, (name, (label, edges)) in zip(plot.subplots(2, 3).ravel(), SHOWN.items()):

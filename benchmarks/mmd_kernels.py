@@ -17,6 +17,7 @@ import jax
 import numpy as np
 
 from benchmarks.seeds import cell, markdown
+from benchmarks.top_pairs import LEAVES, masses
 from jaxunfold import config as configs
 from jaxunfold.metrics.masses import peak
 from jaxunfold.report import style
@@ -33,14 +34,7 @@ SETTINGS = {
     "Breit-Wigner, 2, 8, 30": ("breit_wigner", (2.0, 8.0, 30.0)),
 }
 """Kernel and widths in GeV."""
-LEAVES = {"W+": (1, 2), "t": (0, 1, 2), "W-": (4, 5), "tbar": (3, 4, 5)}
 DRAWN = 100_000
-
-
-def masses(p):
-    """{resonance: [n]} of momenta [n, 6, 4]."""
-    total = {name: p[:, leaves].astype(np.float64).sum(1) for name, leaves in LEAVES.items()}
-    return {name: np.sqrt(np.maximum(q[:, 0] ** 2 - np.sum(q[:, 1:] ** 2, -1), 0)) for name, q in total.items()}
 
 
 def one(setting, seed, epochs, folder):

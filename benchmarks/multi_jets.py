@@ -3,7 +3,7 @@
     python -m jaxunfold.simulate --config configs/data/multi_jets.py --events 8000 --seed 1 --out multi_jets.h5
     python -m jaxunfold.simulate --config configs/data/multi_jets.py:tail --events 5000 --seed 2 --out tail.h5
     python -m jaxunfold.simulate --config configs/data/multi_jets.py:reference --events 4000 --seed 3 --out ref.h5
-    python -m benchmarks.multi_jets --data multi_jets.h5 --out runs/multi_jets
+    python -m benchmarks.multi_jets --data multi_jets.h5 --out runs/multi_jets --seeds 3
     python -m benchmarks.multi_jets --tail tail.h5 --reference ref.h5 --out runs/multi_jets
 
 The first call to the benchmark compares generated events with held-out ones. The second trains on the tail sample,
@@ -13,21 +13,18 @@ of p0 (1 - x)^p1 x^(-p2 - p3 ln x), x = m_jj / sqrt(s).
 
 import argparse
 import json
-import time
 from pathlib import Path
 
-import jax
 import numpy as np
 from scipy.optimize import minimize
 from scipy.stats import ks_2samp
 
-from jaxunfold import config as configs
+from benchmarks.seeds import cell, generated, markdown
 from jaxunfold.data import events as event_files
 from jaxunfold.report import style
-from jaxunfold.train import fit
 
 CONFIG = Path(__file__).parents[1] / "configs" / "generate_multi_jets.py"
-SQRT_S, LOW, SEED, DRAWN = 13000.0, 1500.0, 0, 200_000
+SQRT_S, LOW, DRAWN = 13000.0, 1500.0, 200_000
 TAIL = np.concatenate([np.arange(1500, 3000, 100), np.arange(3000, 4500, 250), np.arange(4500, 8001, 500)])
 SHOWN = {
     "pt_j1": ("$p_T$ of the first jet [GeV]", np.linspace(100, 800, 36)),
@@ -52,19 +49,6 @@ def observables(table):
     }  # fmt: skip
 
 
-def generated(kind, data, folder, num, **overrides):
-    """(observables of generated events, of held-out ones, CPU seconds of the training)."""
-    config = configs.load(f"{CONFIG}:{kind}" if kind else CONFIG)
-    config = configs.override(config, [("data.path", str(data)), *overrides.items()])
-    folder.mkdir(parents=True, exist_ok=True)
-    begin = time.process_time()
-    run, test = fit(config, folder)
-    jax.block_until_ready(run.state)
-    seconds = time.process_time() - begin
-    made = np.concatenate(list(run.generate(jax.random.key(SEED), num)))
-    return observables(made), observables(test.truth), seconds
-
-
 def chi2(ours, truth, edges):
     """Per bin of a histogram with ten true events or more, with the errors of both samples."""
     a, b = (np.histogram(x, edges)[0].astype(float) for x in (ours, truth))
@@ -74,22 +58,28 @@ def chi2(ours, truth, edges):
 
 
 def spectra(args, out):
-    """Generated events against held-out ones: numbers and a figure."""
-    found, shown = {}, {}
-    for name, kind in (("flow", ""), ("GAN", "gan")):
-        ours, truth, seconds = generated(kind, args.data, out / name, DRAWN)
-        found[name] = {"seconds": seconds} | {
-            x: {
-                "ks": float(ks_2samp(ours[x], truth[x]).statistic),
-                "chi2": chi2(ours[x], truth[x], SHOWN[x][1]) if x in SHOWN else None,
-            }
-            for x in truth
-        }
-        shown |= {"truth": truth, name: ours}
-        print(name, len(truth["m_jj"]), json.dumps(found[name]), flush=True)
-        ordered = np.mean(ours["pt_j2"] > ours["pt_j1"])
-        print(name, "second jet above the first:", ordered, "of the truth", np.mean(truth["pt_j2"] > truth["pt_j1"]))
-    (out / "spectra.json").write_text(json.dumps(found, indent=2))
+    """Generated events against held-out ones over the seeds: numbers, a table, and the first seed's figure."""
+    found, shown = {"flow": [], "GAN": []}, {}
+    for seed in range(args.seeds):
+        for name, kind in (("flow", ""), ("GAN", ":gan")):
+            made, held_out, seconds = generated(
+                f"{CONFIG}{kind}", out / f"{name}-{seed}", seed, DRAWN, {"data.path": args.data}
+            )
+            ours, truth = observables(made), observables(held_out)
+            row = {"seconds": seconds, "out of order": float(np.mean(ours["pt_j2"] > ours["pt_j1"]))}
+            row |= {f"ks {x}": float(ks_2samp(ours[x], truth[x]).statistic) for x in truth}
+            row |= {f"chi2 {x}": chi2(ours[x], truth[x], edges) for x, (_, edges) in SHOWN.items()}
+            found[name].append(row)
+            print(seed, name, {key: round(value, 3) for key, value in row.items()}, flush=True)
+            if seed == 0:
+                shown |= {"truth": truth, name: ours}
+            (out / "spectra.json").write_text(json.dumps(found, indent=2))
+    forms = {"ks": "{:.3f}", "chi2": "{:.1f}", "out": "{:.3f}", "seconds": "{:.0f}"}
+    rows = [
+        [key, *(cell([row[key] for row in rows], forms[key.split()[0]]) for rows in found.values())]
+        for key in found["flow"][0]
+    ]
+    print(markdown(["", *found], rows))
     with style.context():
         plot = style.new_figure(12, 6.5)
         for axes, (name, (label, edges)) in zip(plot.subplots(2, 3).ravel(), SHOWN.items()):
@@ -128,7 +118,10 @@ def tails(args, out):
     reference, weight = observables(file.truth)["m_jj"], file.weight / file.weight.sum()
     rng, above, models = np.random.default_rng(0), {}, {}
     # the config's split holds back a third, which the fit does not see either
-    ours, held_out, seconds = generated("", args.tail, out / "tail", DRAWN, **{"training.epochs": "8"})
+    made, held_out, seconds = generated(
+        str(CONFIG), out / "tail", 0, DRAWN, {"data.path": args.tail, "training.epochs": "8"}
+    )
+    ours, held_out = observables(made), observables(held_out)
     every = observables(event_files.read(args.tail, require_truth=True).truth)["m_jj"]
     train = np.setdiff1d(every, held_out["m_jj"])
     models["fit"] = 1 - four_parameters(train)
@@ -174,6 +167,7 @@ def main():
     parser.add_argument("--tail", default="")
     parser.add_argument("--reference", default="")
     parser.add_argument("--out", default="runs/multi_jets")
+    parser.add_argument("--seeds", type=int, default=1)
     args = parser.parse_args()
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)

@@ -2,8 +2,15 @@
 
 import subprocess
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+import jax
+import numpy as np
+
+from jaxunfold import config as configs
+from jaxunfold.train import fit
 
 
 def trained(config: str, workdir: Path, seed: int, data: str = "", overrides: Sequence[str] = ()) -> Path:
@@ -13,6 +20,19 @@ def trained(config: str, workdir: Path, seed: int, data: str = "", overrides: Se
     if not (workdir / "report" / "metrics.json").exists():
         subprocess.run(command, check=True)
     return workdir / "report"
+
+
+def generated(
+    config: str, folder: Path, seed: int, num: int, overrides: Mapping[str, str] | None = None
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """(num generated events, held-out ones, CPU seconds of the training) of a generator, trained in its folder."""
+    chosen = configs.override(configs.load(config), [("training.seed", str(seed)), *(overrides or {}).items()])
+    folder.mkdir(parents=True, exist_ok=True)
+    begin = time.process_time()
+    run, test = fit(chosen, folder)
+    jax.block_until_ready(run.state)
+    seconds = time.process_time() - begin
+    return np.concatenate(list(run.generate(jax.random.key(seed), num))), test.truth, seconds
 
 
 def cell(values: Sequence[float | None], form: str) -> str:

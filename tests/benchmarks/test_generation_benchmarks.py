@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from benchmarks import multi_jets
+from benchmarks import multi_jets, top_pairs
 from jaxunfold import config
+from jaxunfold.data import events as event_files
 
 
 def test_observables_of_two_jets():
@@ -42,3 +43,16 @@ def test_configs_of_generation_load_in_every_form():
     assert [method("generate_drell_yan_gan", form) for form in ("", "smoke", "plain", "mmd")] == ["gan"] * 4
     assert config.load("configs/generate_drell_yan_gan.py").model.moments.observables == ("m_ee",)
     assert config.load("configs/generate_drell_yan_gan.py:plain").model.moments is None
+
+
+def test_numbers_of_top_pairs():
+    """Halves of one sample are alike; a tenth more energy makes masses a tenth larger; leaves that balance do."""
+    p = event_files.read(event_files.sample_path("ttbar"), require_truth=True).truth[:4000]
+    same, more = top_pairs.judged(p[:2000], p[2000:]), top_pairs.judged(1.1 * p[:2000], p[2000:])
+    assert max(abs(same[f"shift {name}"]) for name in top_pairs.LEAVES) < 0.5
+    # two samples of 2,000 are further apart than 0.0616 once in 1,000; the larger of twelve once in 80
+    assert same["ks worst leaf"] < 0.0616
+    assert abs(same["auc"] - 0.5) < 0.05
+    np.testing.assert_allclose(more["shift W+"] - same["shift W+"], 8.04, atol=0.05)
+    assert same["balance"] < 1e-5
+    assert top_pairs.balance(p[:, :5]) > 0.01
