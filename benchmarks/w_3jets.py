@@ -1,6 +1,6 @@
 """W + 3 jets, generated and refined: the hole at pT < 25 GeV, Figs. 4.7 and 4.8 of the thesis.
 
-    python -m jaxunfold.simulate --config configs/data/w_3jets.py:jets --events 22000 --seed 1 --out w_3jets.h5
+    python -m jaxunfold.simulate --config configs/data/w_3jets.py:jets --events 60000 --seed 1 --out w_3jets.h5
     python benchmarks/w_3jets.py --data w_3jets.h5 [--seeds 0] [--rows baseline,weights,...]
 
 Trains configs/generate_w_3jets.py, its sibling in log(pT - cut), and configs/laser_w_3jets.py on the first, each in

@@ -1,6 +1,6 @@
 """W + 3 jets from a spline flow without a condition: pp -> W+ j j j, all jets above 25 GeV, thesis section 4.5.
 
-    python -m jaxunfold.simulate --config configs/data/w_3jets.py:jets --events 22000 --seed 1 --out w_3jets.h5
+    python -m jaxunfold.simulate --config configs/data/w_3jets.py:jets --events 60000 --seed 1 --out w_3jets.h5
     python -m jaxunfold.train --config configs/generate_w_3jets.py
     python -m jaxunfold.generate --workdir runs/generate_w_3jets --events 1000000 --out more_w_3jets.h5
 
@@ -32,7 +32,7 @@ def get_config(arg: str = "") -> ConfigDict:
     config.data = {
         "path": "w_3jets.h5",
         "valid": 1000,
-        "test": 5000,
+        "test": 10000,
         "split_seed": 0,
         "augment": ("x", "y", "z"),
         "resident_bytes": 2**32,
