@@ -80,7 +80,7 @@ def curves(names, shown, truth, out) -> None:
         true, scale = counts / len(values), np.diff(edges)
         upper.stairs(true / scale, edges, fill=True, color=style.TRUTH_FILL, label="truth")
         safe = np.where(counts > 0, true, np.nan)
-        error = 1 / np.sqrt(np.maximum(counts, 1))
+        error = np.where(counts > 0, 1 / np.sqrt(np.maximum(counts, 1)), np.nan)
         lower.stairs(1 + error, edges, baseline=1 - error, fill=True, color=style.TRUTH_FILL)
         for color, name in zip(style.SERIES, names):
             events, weight = shown[name]
@@ -94,7 +94,7 @@ def curves(names, shown, truth, out) -> None:
         if place % 3 == 0:
             upper.set_ylabel("density")
             lower.set_ylabel("ratio")
-    axes[0, 0].legend(fontsize=7.5)
+    axes[0, 0].legend(fontsize=7.5, loc="upper right")
     style.save(figure, str(out), "w_3jets_spectra")
 
 
