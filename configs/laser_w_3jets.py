@@ -5,8 +5,8 @@
     python -m jaxunfold.generate --workdir runs/laser_w_3jets --events 1000000 --out refined.h5
 
 A classifier of true against generated events sees the coordinates, and each jet's transverse momentum, the difference
-to the next one's, and their distances, on scales that are fine around the edge of each. Generated events are
-resampled by its weights out of four times as many. ":hmc" runs a chain on from each of them in the latent space,
+to the next one's, and their distances, on scales that are fine around the edge of each: 0.1 GeV at the cut. Generated
+events are resampled by its weights out of four times as many. ":hmc" runs a chain on from each of them in the latent space,
 ":refiner" trains a flow on the weighted latents.
 """
 
@@ -24,7 +24,7 @@ def get_config(arg: str = "") -> ConfigDict:
     config.base_run = "runs/generate_w_3jets-smoke" if arg == "smoke" else "runs/generate_w_3jets"
     # the base run's, but for a path that is given
     config.data = {"path": ""}
-    near_cut, order, separation = (24.5, 0.5), (0.0, 0.5), (0.4, 0.1)
+    near_cut, order, separation = (25.0, 0.1), (0.0, 0.5), (0.4, 0.1)
     config.model = {
         "sampler": {"kind": "resampling", "candidates": 4},
         "classifier": {"hidden": (256, 128, 64), "activation": "silu"},
