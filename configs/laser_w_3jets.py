@@ -6,8 +6,8 @@
 
 A classifier of true against generated events sees the coordinates, and each jet's transverse momentum, the difference
 to the next one's, and their distances, on scales that are fine around the edge of each: 0.1 GeV at the cut. Generated
-events are resampled by its weights out of four times as many. ":hmc" runs a chain on from each of them in the latent space,
-":refiner" trains a flow on the weighted latents.
+events are resampled by its weights out of four times as many. ":hmc" runs a chain on from each of them in the latent
+space, ":refiner" trains a flow on the weighted latents.
 """
 
 from ml_collections import ConfigDict
