@@ -106,7 +106,7 @@ def draw(record: dict) -> None:
                     ax.plot(x[-1], y[-1], "o", color="C0")
             ax.axhline(KS, color="0.4", lw=1, ls="--")
             ax.set(xscale="log", yscale="log", xlabel="CPU time [s]", title=text, xlim=(5, 1000), ylim=(5e-3, 1))
-            ax.legend(fontsize="small")
+            ax.legend(loc="center left", bbox_to_anchor=(0.02, 0.6), fontsize=8)
         axes[0].set_ylabel(r"KS distance of $m_{jj}$")
         figure.savefig(FIGURE, dpi=110)
         plt.close(figure)
