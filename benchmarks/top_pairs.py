@@ -89,6 +89,8 @@ def main():
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--rows", default=",".join(ROWS))
     args = parser.parse_args()
+    if unknown := set(args.rows.split(",")) - set(ROWS):
+        parser.error(f"--rows: expected some of {', '.join(ROWS)}, found {', '.join(sorted(unknown))}")
     out, found = Path(args.out), {name: [] for name in args.rows.split(",")}
     for seed in range(args.seeds):
         for name in found:

@@ -7,9 +7,9 @@ Coordinates along the nested decay tree t -> b W -> b q q', so that the W and th
 own and transverse momentum adds up to zero in every event. The b quarks' masses are given, the light quarks have
 none. 48,000 training events, each with its mirror images in y and z.
 
-Two CPU minutes of training, another for the report. Expect of 100,000 generated events: classifier AUC
+Three CPU minutes of training, another for the report. Expect of 100,000 generated events: classifier AUC
 against held-out truth 0.497 ± 0.004, W and top masses within 0.02 GeV, widths within 4 per cent, KS distances of
-the spectra below 0.014, transverse momenta that balance to 6e-8 (benchmarks/generation.md).
+the spectra below 0.014, transverse momenta that balance to 7e-8 (benchmarks/generation.md).
 """
 
 from ml_collections import ConfigDict
