@@ -1,6 +1,7 @@
 """Azimuthal coverage of generated top pairs at 1, 10 and 50 times the training's events: arXiv:1907.03764, Fig. 8.
 
-    python -m benchmarks.azimuth --runs runs/generate_ttbar,runs/generate_ttbar_gan --names flow,GAN --times 1,10,50
+    python -m benchmarks.top_pairs --out runs/top_pairs --seeds 3 --rows flow,GAN
+    python -m benchmarks.azimuth --runs runs/top_pairs --rows flow,GAN --seeds 3 --times 1,10,50
 
 Events are rotation symmetric around the beam; of b and the first light quark ``metrics.azimuth`` says how evenly the
 generated ones lie, in 100 x 100 cells, beside the training's own events.
@@ -15,6 +16,7 @@ import jax
 import numpy as np
 
 import jaxunfold
+from benchmarks.seeds import cell, markdown
 from jaxunfold.data import events as event_files
 from jaxunfold.metrics.azimuth import cells, evenness
 from jaxunfold.report import style
@@ -45,33 +47,48 @@ def figure(shown, path):
         plot.savefig(path, dpi=110)
 
 
+def followed(folder, seed, marks):
+    """(number, counts of so many generated events, CPU seconds so far) at every mark."""
+    counts, made, begin = np.zeros((BINS, BINS), int), 0, time.process_time()
+    for piece in jaxunfold.load(folder).generate(jax.random.key(seed), max(marks)):
+        for mark in marks:
+            if made < mark <= made + len(piece):
+                yield mark, counts + counted(piece[: mark - made]), time.process_time() - begin
+        counts, made = counts + counted(piece), made + len(piece)
+
+
+def table(found):
+    """Mean and range over the seeds."""
+    forms = {"chi2": "{:.2f}", "empty": "{:.0f}", "expected_empty": "{:.0f}", "deviation": "{:.4f}"}
+    rows = [
+        [at, *(cell([run[key] for run in runs], form) for key, form in forms.items())] for at, runs in found.items()
+    ]
+    return markdown(["events", *forms], rows)
+
+
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", required=True)
-    parser.add_argument("--names", required=True)
-    parser.add_argument("--times", default="1,10,50", help="of all runs, or of each, with colons between")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", required=True, help="folder of benchmarks.top_pairs, with NAME-SEED in it")
+    parser.add_argument("--rows", default="flow,GAN")
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--times", default="1,10,50", help="how often the training's events are generated")
     parser.add_argument("--out", default="runs/azimuth")
     args = parser.parse_args()
-    out = Path(args.out)
+    out, marks = Path(args.out), [int(part) * TRAINING for part in args.times.split(",")]
     out.mkdir(parents=True, exist_ok=True)
     truth = event_files.read(event_files.sample_path("ttbar"), require_truth=True).truth[:TRAINING]
     shown = {"truth, 1 x": counted(truth)}
-    results = {"truth, 1 x": evenness(shown["truth, 1 x"])._asdict()}
-    print("truth", results["truth, 1 x"], flush=True)
-    names, folders, times = args.names.split(","), args.runs.split(","), args.times.split(":")
-    for name, folder, chosen in zip(names, folders, times * (len(names) // len(times))):
-        marks = [int(part) * TRAINING for part in chosen.split(",")]
-        run, counts, made, begin = jaxunfold.load(folder), np.zeros((BINS, BINS), int), 0, time.process_time()
-        for piece in run.generate(jax.random.key(0), max(marks)):
-            for mark in marks:
-                if made < mark <= made + len(piece):
-                    at = f"{name}, {mark // TRAINING} x"
-                    shown[at] = counts + counted(piece[: mark - made])
-                    results[at] = evenness(shown[at])._asdict() | {"cpu_seconds": time.process_time() - begin}
-                    print(at, results[at], flush=True)
-            counts, made = counts + counted(piece), made + len(piece)
-        (out / "azimuth.json").write_text(json.dumps(results, indent=2))
+    found = {"truth, 1 x": [evenness(shown["truth, 1 x"])._asdict()]}
+    for name in args.rows.split(","):
+        for seed in range(args.seeds):
+            for mark, counts, seconds in followed(Path(args.runs) / f"{name}-{seed}", seed, marks):
+                at = f"{name}, {mark // TRAINING} x"
+                shown.setdefault(at, counts)
+                found.setdefault(at, []).append(evenness(counts)._asdict() | {"cpu_seconds": seconds})
+                print(seed, at, found[at][-1], flush=True)
+        (out / "azimuth.json").write_text(json.dumps(found, indent=2))
     figure(shown, out / "azimuth.png")
+    print(table(found))
 
 
 if __name__ == "__main__":

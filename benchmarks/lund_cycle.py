@@ -1,17 +1,21 @@
-"""Jets as they were from jets as the detector shows them, and back, without pairs: arXiv:2008.08558, section 5.1.
+"""Jet images into those of another kind and back, without pairs, by a CycleGAN: arXiv:2008.08558, section 5.1.
 
     python -m jaxunfold.simulate --config configs/data/fat_jets.py --events 30000 --seed 1 --out qcd_jets.h5
-    python -m benchmarks.lund_cycle --data qcd_jets.h5 --out runs/lund_cycle
+    python -m jaxunfold.simulate --config configs/data/fat_jets.py:w --events 30000 --seed 2 --out w_jets.h5
+    python -m benchmarks.lund_cycle --qcd qcd_jets.h5 --out runs/lund_cycle --seeds 3
+    python -m benchmarks.lund_cycle --qcd qcd_jets.h5 --w w_jets.h5 --out runs/lund_cycle_w --seeds 3
 
-A CycleGAN of Lund-plane images. One quarter of the jets gives the images at truth level, another one those after the
-detector; on the other half both directions are compared with the images that they should look like, by observables
-and by a classifier, and with the jet's own, which the training never sees.
+Without --w jets after the detector and as they were: one quarter of the jets gives the images of the one kind,
+another one those of the other. With it measured jets of quarks and gluons and of W bosons, a half of each. On the
+rest both directions are compared with the images that they should look like, by observables and by a classifier, and
+where there is one with the jet's own image of the other kind, which the training never sees.
 """
 
 import argparse
 import json
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +23,7 @@ import numpy as np
 import optax
 
 from benchmarks import lund_planes as planes
+from benchmarks.seeds import cell, markdown
 from jaxunfold.images import translation
 from jaxunfold.report import style
 from jaxunfold.training import steps
@@ -80,46 +85,99 @@ def figure(shown, path):
         plot.savefig(path, dpi=110)
 
 
+class Kinds(NamedTuple):
+    """Images of two kinds. train: of both, unpaired. test: of both; names: theirs.
+
+    paired: Whether the same rows of ``test`` are the same jets.
+    """
+
+    names: tuple[str, str]
+    train: tuple[np.ndarray, np.ndarray]
+    test: tuple[np.ndarray, np.ndarray]
+    paired: bool
+
+
+def levels_of(path):
+    """Of one file: as measured, and as they were; no jet is in both trainings."""
+    levels = planes.read(path)
+    quarter = len(levels["truth"]) // 4
+    train = levels["reco"][:quarter], levels["truth"][quarter : 2 * quarter]
+    rest = tuple(levels[name][2 * quarter :] for name in ("reco", "truth"))
+    return Kinds(("measured", "truth"), train, rest, paired=True)
+
+
+def flavours_of(qcd, w):
+    """Of two files: measured jets of quarks and gluons, and of W bosons."""
+    both = [planes.read(path)["reco"] for path in (qcd, w)]
+    halves = [len(rows) // 2 for rows in both]
+    train, test = zip(*((rows[:half], rows[half : 2 * half]) for rows, half in zip(both, halves)))
+    return Kinds(("QCD", "W"), train, test, paired=False)
+
+
+def judged(kinds, translated, around, key):
+    """Distances, classifier's AUC and closeness of images translated there and back; around: of the first kind."""
+    (first, second), (name, other), keys = kinds.test, kinds.names, jax.random.split(key, 3)
+    there, back = translated
+    found = {
+        "before": planes.ks(second, first) | {"auc": planes.auc(keys[0], second, first)},
+        f"{name} to {other}": planes.ks(second, there) | {"auc": planes.auc(keys[1], second, there)},
+        f"{other} to {name}": planes.ks(first, back) | {"auc": planes.auc(keys[2], first, back)},
+        "jets, there": closeness(there, first),
+        "jets, there and back": closeness(around, first),
+    }
+    if kinds.paired:
+        found |= {
+            "pairs, before": closeness(first, second),
+            "pairs, translated": closeness(there, second),
+            "pairs, shuffled": closeness(np.roll(first, 1, axis=0), second),
+        }
+    return found
+
+
+def table(results):
+    """Mean and range over the seeds of what was judged."""
+    columns = [*planes.NAMES, "auc", "common"]
+    rows = [
+        [what, *(cell([run[what].get(name) for run in results], "{:.3f}") for name in columns)]
+        for what in results[0]
+        if what not in ("seconds", "training")
+    ]
+    return markdown(["KS distance with auc, correlation with common", *columns], rows)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", required=True)
+    parser.add_argument("--qcd", required=True, help="file of jets of quarks and gluons")
+    parser.add_argument("--w", help="file of jets of W bosons, to translate between the two")
     parser.add_argument("--out", default="runs/lund_cycle")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--steps", type=int, default=2000)
     args = parser.parse_args()
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
-    levels, results = planes.read(args.data), []
-    quarter = len(levels["truth"]) // 4
-    a, b = levels["reco"][:quarter], levels["truth"][quarter : 2 * quarter]
-    reco, truth = (levels[name][2 * quarter :] for name in ("reco", "truth"))
-    print("before", planes.ks(truth, reco), "pairs", closeness(reco, truth), flush=True)
+    kinds, results = flavours_of(args.qcd, args.w) if args.w else levels_of(args.qcd), []
+    name, other = kinds.names
     for seed in range(args.seeds):
-        built, state, last, seconds = trained(a, b, seed, args.steps)
-        print(seed, "training", last, "CPU seconds", seconds, flush=True)
-        keys = jax.random.split(jax.random.key(100 + seed), 6)
-        unfolded, folded = (
+        built, state, last, seconds = trained(*kinds.train, seed, args.steps)
+        keys = jax.random.split(jax.random.key(100 + seed), 4)
+        there, back = (
             np.asarray(to(state, jnp.asarray(rows), key))
-            for to, rows, key in ((built.there, reco, keys[0]), (built.back, truth, keys[1]))
+            for to, rows, key in zip((built.there, built.back), kinds.test, keys)
         )
-        around = np.asarray(built.back(state, jnp.asarray(unfolded), keys[2]))
-        found = {
-            "seconds": seconds, "training": last,
-            "before": planes.ks(truth, reco) | {"auc": planes.auc(keys[3], truth, reco)},
-            "unfolded": planes.ks(truth, unfolded) | {"auc": planes.auc(keys[4], truth, unfolded)},
-            "folded": planes.ks(reco, folded) | {"auc": planes.auc(keys[5], reco, folded)},
-            "pairs, before": closeness(reco, truth),
-            "pairs, unfolded": closeness(unfolded, truth),
-            "pairs, around": closeness(around, reco),
-            "pairs, shuffled": closeness(np.roll(reco, 1, axis=0), truth),
-        }  # fmt: skip
-        results.append(found)
-        for name, values in found.items():
-            print(seed, name, values, flush=True)
+        around = np.asarray(built.back(state, jnp.asarray(there), keys[2]))
+        results.append({"seconds": seconds, "training": last} | judged(kinds, (there, back), around, keys[3]))
+        for what, values in results[-1].items():
+            print(seed, what, values, flush=True)
         (out / "lund_cycle.json").write_text(json.dumps(results, indent=2))
         if seed == 0:
-            shown = {"truth": truth, "measured": reco, "measured to truth": unfolded, "truth to measured": folded}
+            shown = {
+                name: kinds.test[0],
+                other: kinds.test[1],
+                f"{name} to {other}": there,
+                f"{other} to {name}": back,
+            }
             figure(shown, out / "lund_cycle.png")
+    print(table(results))
 
 
 if __name__ == "__main__":

@@ -19,18 +19,15 @@ from jaxunfold import config as configs
 
 
 def get_config(arg: str = "") -> ConfigDict:
-    """The config; ":smoke" shrinks it to a minute."""
-    if arg not in ("", "smoke"):
-        raise ValueError(f"expected nothing or 'smoke', found {arg!r}")
+    """The config; see the top of the file for ":tree", ":smoke" shrinks the first to a minute."""
+    if arg not in ("", "tree", "smoke"):
+        raise ValueError(f"expected nothing, 'tree' or 'smoke', found {arg!r}")
     config = configs.load(Path(__file__).parent / "generate_ttbar.py")
     config.method = "gan"
-    masses = config.preprocess.coordinates.masses.to_dict()
-    config.preprocess = {
-        "coordinates": {"kind": "momenta", "masses": masses},
-        "features": {"kind": "none"},
-        "relative": (),
-        "scaling": "standard",
-    }
+    if arg != "tree":
+        masses = config.preprocess.coordinates.masses.to_dict()
+        config.preprocess.coordinates = {"kind": "momenta", "masses": masses}
+        config.preprocess.scaling = "standard"
     config.model = {
         "generator": {"hidden": 128, "layers": 5, "residual": True},
         "critic": {"hidden": 128, "layers": 5, "residual": True},
