@@ -58,6 +58,7 @@ RECIPES = {
     "flowjax, momenta": Recipe("flowjax", "momenta"),
     "distrax, momenta": Recipe("distrax", "momenta"),
     "sbi, momenta": Recipe("sbi", "momenta"),
+    "jaxunfold, our coordinates": Recipe("jaxunfold", "ours"),
     "FrEIA, our coordinates": Recipe("FrEIA", "ours", "affine", rate=8e-4),
     "zuko, our coordinates": Recipe("zuko", "ours"),
     "nflows, our coordinates": Recipe("nflows", "ours"),

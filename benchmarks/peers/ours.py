@@ -13,8 +13,8 @@ from ml_collections import ConfigDict
 from benchmarks.peers import Peer
 from benchmarks.peers.architecture import Architecture
 from benchmarks.peers.jax_flow import gemm
+from jaxunfold import compilation, saved, train
 from jaxunfold import config as configs
-from jaxunfold import saved, train
 from jaxunfold.data.events import Events, write
 from jaxunfold.networks import count
 from jaxunfold.run import Run
@@ -24,10 +24,20 @@ ROOT = Path(__file__).parents[2]
 ROWS = 16384
 
 
-def run_of(a: Architecture, seed: int) -> tuple[Run, object]:
-    """A run at random weights on a table of normal columns, and its training source."""
+def normal_columns(a: Architecture, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Truth [n, d] and features [n, r] of a table of normal columns."""
     rng = np.random.default_rng(seed)
     truth, reco = (rng.normal(size=(ROWS, size)).astype(np.float32) for size in (a.dim, a.features))
+    return truth, reco
+
+
+def run_of(
+    a: Architecture, truth: np.ndarray, reco: np.ndarray, rate: float = 1e-4, keep: int = 16
+) -> tuple[Run, object]:
+    """A run without a state on a table, and its training source.
+
+    rate: of Adam. keep: Rows for validation, and for the test, that the source does not have.
+    """
     names = {"truth_names": [f"x{i}" for i in range(a.dim)], "reco_names": [f"r{i}" for i in range(a.features)]}
     flow = {"layer": "affine", "blocks": a.blocks, "hidden": a.hidden, "layers": a.layers}
     flow |= {"layer": "spline", "bins": a.bins, "bound": a.bound} if a.bins else {"clamp": 2.0}
@@ -37,20 +47,26 @@ def run_of(a: Architecture, seed: int) -> tuple[Run, object]:
         write(path, Events(reco, truth, **{key: tuple(value) for key, value in names.items()}))
         config = configs.load(str(ROOT / "configs" / "table.py"), [])
         with config.unlocked():
-            config.data.update({"path": str(path), "valid": 16, "test": 16})
+            config.data.update({"path": str(path), "valid": keep, "test": keep})
             config.preprocess.scaling = "standard"
             config.model.flow, config.model.condition, config.model.ema = ConfigDict(flow), ConfigDict(condition), 0.0
-            config.optimizer = ConfigDict({"kind": "adam", "learning_rate": 1e-4, "schedule": "constant"})
+            config.optimizer = ConfigDict({"kind": "adam", "learning_rate": rate, "schedule": "constant"})
         run, source, _, _ = train.prepare(config, str(path))
     return run, source
 
 
+def started(run: Run, source, key):
+    """The state that a training begins with, compiled as ``training.stage`` does."""
+    init = jax.jit(run.method.init, compiler_options=compilation.options(compilation.ONCE))
+    return init(key, feed.head(source, 64))
+
+
 def build(a: Architecture, seed: int, compiled: bool) -> Peer:
     """The flow, at random weights."""
-    run, source = run_of(a, seed)
+    run, source = run_of(a, *normal_columns(a, seed))
     source, mesh = feed.as_source(source), placement.make_mesh(jax.local_devices())
     key = jax.random.key(seed)
-    fresh = jax.jit(run.method.init)(key, feed.head(source, 64))
+    fresh = started(run, source, key)
     ready = Run(**{**vars(run), "state": fresh})
     rng = np.random.default_rng(seed + 1)
 
@@ -77,14 +93,35 @@ def build(a: Architecture, seed: int, compiled: bool) -> Peer:
         reco = columns(n, a.features)
         return lambda: float(np.mean(ready.unfold(key, reco, draws).samples))
 
-    return Peer(count(fresh.params), training, of_density, of_draws, chunks=False, gemm=gemm)
+    def fit(truth, features, batch, rate):
+        run, source = run_of(a, truth, features, rate)
+        source = feed.as_source(source)
+        plan = dispatch.make_plan(source.num_events, batch, 1)
+        program = dispatch.make_dispatch(run.method.step, plan, mesh, True)
+        state = [started(run, source, key), 0]
+        turns = feed.dispatches(source, seed, plan, 1, mesh, 0)
+
+        def advance(steps):
+            for _ in range(steps):
+                start, data = next(turns)
+                now, metrics, _ = program(state[0], data, start, state[1], key)
+                state[:] = now, state[1] + 1
+            return float(metrics["loss"][-1])
+
+        def draw_once(features):
+            ready = Run(**{**vars(run), "state": state[0]})
+            return ready.unfold(key, features, 1).samples[:, 0]
+
+        return advance, draw_once
+
+    return Peer(count(fresh.params), training, of_density, of_draws, chunks=False, gemm=gemm, fit=fit)
 
 
 def save(a: Architecture, folder: Path) -> None:
     """A run at random weights in its folder, as a training leaves it."""
-    run, source = run_of(a, 0)
+    run, source = run_of(a, *normal_columns(a, 0))
     saved.save_setup(folder, run)
-    saved.save_state(folder, jax.jit(run.method.init)(jax.random.key(0), feed.head(feed.as_source(source), 64)))
+    saved.save_state(folder, started(run, feed.as_source(source), jax.random.key(0)))
 
 
 def first(a: Architecture, folder: Path):
