@@ -69,6 +69,7 @@ RECIPES = {
 }
 OURS = {
     "jaxunfold": ("configs/small.py:cinn", {}),
+    "jaxunfold, no mirror images": ("configs/small.py:cinn", {"data.augment": "()"}),
     "jaxunfold, configs/cinn.py": ("configs/cinn.py", {}),
 }
 

@@ -58,7 +58,7 @@ def get_config(arg: str = "") -> ConfigDict:
         "b2": 0.99,
         "clip_norm": 100.0,
     }
-    config.training.update({"batch_size": 1024, "epochs": 30})
+    config.training.update({"batch_size": 1024, "epochs": 20 if arg == "tree" else 30})
     config.training.eval_batch_size = 1000
     if arg == "smoke":
         config.model.generator.update({"hidden": 32, "layers": 2})
