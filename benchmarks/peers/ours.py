@@ -3,6 +3,7 @@
 So its times contain the scaling of truth and features and the copies to and from numpy, which the peers' do not.
 """
 
+import functools
 import tempfile
 from pathlib import Path
 
@@ -63,21 +64,27 @@ def started(run: Run, source, key):
 
 def build(a: Architecture, seed: int, compiled: bool) -> Peer:
     """The flow, at random weights."""
-    run, source = run_of(a, *normal_columns(a, seed))
-    source, mesh = feed.as_source(source), placement.make_mesh(jax.local_devices())
-    key = jax.random.key(seed)
-    fresh = started(run, source, key)
-    ready = Run(**{**vars(run), "state": fresh})
+    key, mesh = jax.random.key(seed), placement.make_mesh(jax.local_devices())
     rng = np.random.default_rng(seed + 1)
 
     def columns(n, size):
         return rng.normal(size=(n, size)).astype(np.float32)
 
+    run, source = run_of(a, *normal_columns(a, seed))
+    source = feed.as_source(source)
+    shapes = jax.eval_shape(run.method.init, key, feed.head(source, 64))
+
+    @functools.cache
+    def random():
+        """(run at random weights, its source), which ``fit`` has no use for."""
+        return Run(**{**vars(run), "state": started(run, source, key)}), source
+
     def training(batch, steps):
+        run, source = random()
         plan = dispatch.Plan(batch, ROWS // batch // steps * steps, steps)
         data = feed.whole(source, mesh), placement.place(source.epoch_order(0, 0), placement.replicated(mesh))
         program = dispatch.make_dispatch(run.method.step, plan, mesh, True)
-        state = [placement.place(placement.copy(fresh), placement.replicated(mesh))]
+        state = [placement.place(placement.copy(run.state), placement.replicated(mesh))]
 
         def task():
             state[0], metrics, _ = program(state[0], data, 0, 0, key)
@@ -86,12 +93,12 @@ def build(a: Architecture, seed: int, compiled: bool) -> Peer:
         return task
 
     def of_density(n, chunk):
-        truth, reco = columns(n, a.dim), columns(n, a.features)
-        return lambda: float(np.mean(ready.log_prob(truth, reco)))
+        run, truth, reco = random()[0], columns(n, a.dim), columns(n, a.features)
+        return lambda: float(np.mean(run.log_prob(truth, reco)))
 
     def of_draws(n, draws, chunk):
-        reco = columns(n, a.features)
-        return lambda: float(np.mean(ready.unfold(key, reco, draws).samples))
+        run, reco = random()[0], columns(n, a.features)
+        return lambda: float(np.mean(run.unfold(key, reco, draws).samples))
 
     def fit(truth, features, batch, rate):
         run, source = run_of(a, truth, features, rate)
@@ -114,7 +121,7 @@ def build(a: Architecture, seed: int, compiled: bool) -> Peer:
 
         return advance, draw_once
 
-    return Peer(count(fresh.params), training, of_density, of_draws, chunks=False, gemm=gemm, fit=fit)
+    return Peer(count(shapes.params), training, of_density, of_draws, chunks=False, gemm=gemm, fit=fit)
 
 
 def save(a: Architecture, folder: Path) -> None:
