@@ -1,4 +1,4 @@
-"""MadNIS (arXiv:2212.06172, 2311.01548) on the integrands of benchmarks/integration.py, in a process of its own.
+"""MadNIS (arXiv:2212.06172, 2311.01548) on the integrands of benchmarks/generation, in a process of its own.
 
     PEERS/bin/python -m benchmarks.peers.madnis OUT.npz --integrand NUMBER --loss kl --seed 0 --steps 500 --batch 2048
 
@@ -16,7 +16,7 @@ import torch
 from madnis.integrator import Integrator
 from madnis.integrator import losses as their_losses
 
-from benchmarks.integrands import INTEGRANDS
+from benchmarks.generation.integrands import INTEGRANDS
 
 LOSSES = {"kl": their_losses.kl_divergence, "variance": their_losses.variance}
 FLOW = {"units": 48, "layers": 3, "bins": 12}

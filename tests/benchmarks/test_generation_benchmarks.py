@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from benchmarks import multi_jets, top_pairs
+from benchmarks.generation import multi_jets, top_pairs
 from jaxunfold import config
 from jaxunfold.data import events as event_files
 

@@ -1,7 +1,7 @@
 """Drell-Yan with missing momentum from a flow and a GAN: arXiv:2008.08558, Figs. 7 and 8.
 
     python -m jaxunfold.simulate --config configs/data/drell_yan_met.py --events 8000 --seed 1 --out drell_yan_met.h5
-    python -m benchmarks.drell_yan_met --data drell_yan_met.h5 --out runs/drell_yan_met --seeds 3
+    python -m benchmarks.generation.drell_yan_met --data drell_yan_met.h5 --out runs/drell_yan_met --seeds 3
 
 Spectra of generated events against held-out ones, and missing momentum where there are few and many vertices.
 """
@@ -19,7 +19,7 @@ from jaxunfold.metrics.quantiles import median_and_width
 from jaxunfold.report import style
 from jaxunfold.simulation.drell_yan_met import COLUMNS
 
-CONFIG = Path(__file__).parents[1] / "configs" / "generate_drell_yan_met.py"
+CONFIG = Path(__file__).parents[2] / "configs" / "generate_drell_yan_met.py"
 DRAWN, FEW, MANY = 200_000, 17, 23
 SHOWN = {
     "m_ee": ("$m_{ee}$ [GeV]", np.linspace(60, 120, 41)),

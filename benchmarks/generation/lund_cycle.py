@@ -2,8 +2,8 @@
 
     python -m jaxunfold.simulate --config configs/data/fat_jets.py --events 30000 --seed 1 --out qcd_jets.h5
     python -m jaxunfold.simulate --config configs/data/fat_jets.py:w --events 30000 --seed 2 --out w_jets.h5
-    python -m benchmarks.lund_cycle --qcd qcd_jets.h5 --out runs/lund_cycle --seeds 3
-    python -m benchmarks.lund_cycle --qcd qcd_jets.h5 --w w_jets.h5 --out runs/lund_cycle_w --seeds 3
+    python -m benchmarks.generation.lund_cycle --qcd qcd_jets.h5 --out runs/lund_cycle --seeds 3
+    python -m benchmarks.generation.lund_cycle --qcd qcd_jets.h5 --w w_jets.h5 --out runs/lund_cycle_w --seeds 3
 
 Without --w jets after the detector and as they were: one quarter of the jets gives the images of the one kind,
 another one those of the other. With it measured jets of quarks and gluons and of W bosons, a half of each. On the
@@ -22,7 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from benchmarks import lund_planes as planes
+from benchmarks.generation import lund_planes as planes
 from benchmarks.seeds import cell, markdown
 from jaxunfold.images import translation
 from jaxunfold.report import style

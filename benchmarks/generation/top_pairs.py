@@ -1,6 +1,6 @@
 """Top pairs from a flow, a GAN and autoencoders over seeds: masses, spectra, balance, and what a classifier tells.
 
-    python -m benchmarks.top_pairs --out runs/top_pairs --seeds 3 [--rows flow,GAN]
+    python -m benchmarks.generation.top_pairs --out runs/top_pairs --seeds 3 [--rows flow,GAN]
 
 Each is trained as its config says on the embedded sample; 100,000 generated events against 10,000 held-out ones.
 """
@@ -16,7 +16,7 @@ from benchmarks.seeds import cell, generated, markdown
 from jaxunfold.metrics.masses import peak
 from jaxunfold.metrics.two_sample import held_out_auc, particle_features
 
-CONFIGS = Path(__file__).parents[1] / "configs"
+CONFIGS = Path(__file__).parents[2] / "configs"
 ROWS = {
     "flow": "generate_ttbar.py",
     "GAN": "generate_ttbar_gan.py",

@@ -1,6 +1,6 @@
 """Event subtraction on the toy of arXiv:2008.08558, Eqs. (13), (14): B = 1/x + 0.1, S = 1/x on [1, 200].
 
-    python -m benchmarks.subtraction --out runs/subtraction --seeds 5
+    python -m benchmarks.generation.subtraction --out runs/subtraction --seeds 5
 
 Every seed draws samples of its own, and what is left is compared with the constant it should be: difference of two
 histograms, two-class GAN, flow with signed weights. An error is the root of the mean square of (found / 0.1 - 1) over
@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import norm
 
-from benchmarks import subtracting
+from benchmarks.generation import subtracting
 from jaxunfold.report import style
 from jaxunfold.unbinned import subtraction
 

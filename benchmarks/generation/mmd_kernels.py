@@ -1,6 +1,6 @@
 """Kernels of the MMD in the GAN of top pairs, and their widths: arXiv:1907.03764, Fig. 7.
 
-    python -m benchmarks.mmd_kernels --out runs/mmd_kernels --seeds 3 --epochs 4
+    python -m benchmarks.generation.mmd_kernels --out runs/mmd_kernels --seeds 3 --epochs 4
 
 `configs/generate_ttbar_gan.py` with a seventh of its training, once without an MMD, then with single kernels of
 about the W's width, a quarter and four times of it, with one as wide as the young generator's peaks, and with
@@ -16,14 +16,14 @@ from pathlib import Path
 import jax
 import numpy as np
 
+from benchmarks.generation.top_pairs import LEAVES, masses
 from benchmarks.seeds import cell, markdown
-from benchmarks.top_pairs import LEAVES, masses
 from jaxunfold import config as configs
 from jaxunfold.metrics.masses import peak
 from jaxunfold.report import style
 from jaxunfold.train import fit
 
-CONFIG = Path(__file__).parents[1] / "configs" / "generate_ttbar_gan.py"
+CONFIG = Path(__file__).parents[2] / "configs" / "generate_ttbar_gan.py"
 SETTINGS = {
     "none": None,
     "Breit-Wigner, 0.5": ("breit_wigner", (0.5,)),

@@ -1,7 +1,7 @@
 """Azimuthal coverage of generated top pairs at 1, 10 and 50 times the training's events: arXiv:1907.03764, Fig. 8.
 
-    python -m benchmarks.top_pairs --out runs/top_pairs --seeds 3 --rows flow,GAN
-    python -m benchmarks.azimuth --runs runs/top_pairs --rows flow,GAN --seeds 3 --times 1,10,50
+    python -m benchmarks.generation.top_pairs --out runs/top_pairs --seeds 3 --rows flow,GAN
+    python -m benchmarks.generation.azimuth --runs runs/top_pairs --rows flow,GAN --seeds 3 --times 1,10,50
 
 Events are rotation symmetric around the beam; of b and the first light quark ``metrics.azimuth`` says how evenly the
 generated ones lie, in 100 x 100 cells, beside the training's own events.
@@ -68,7 +68,7 @@ def table(found):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", required=True, help="folder of benchmarks.top_pairs, with NAME-SEED in it")
+    parser.add_argument("--runs", required=True, help="folder of top_pairs, with NAME-SEED in it")
     parser.add_argument("--rows", default="flow,GAN")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--times", default="1,10,50", help="how often the training's events are generated")

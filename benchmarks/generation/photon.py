@@ -2,7 +2,7 @@
 
     python -m jaxunfold.simulate --config configs/data/drell_yan.py:30 --events 800000 --seed 11 --out drell_yan.h5
     python -m jaxunfold.simulate --config configs/data/drell_yan_photon.py:30 --events 800000 --seed 12 --out p.h5
-    python -m benchmarks.photon --base drell_yan.h5 --subtracted p.h5 --out runs/photon --seeds 3
+    python -m benchmarks.generation.photon --base drell_yan.h5 --subtracted p.h5 --out runs/photon --seeds 3
 
 What is left is the Z and its interference with the photon. Every seed has 100,000 events of each sample of its own;
 it is compared with the binned difference of those events that no seed has, in units of the error of its own one.
@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import norm
 
-from benchmarks import subtracting
+from benchmarks.generation import subtracting
 from jaxunfold.data import events as event_files
 from jaxunfold.report import style
 from jaxunfold.unbinned import subtraction

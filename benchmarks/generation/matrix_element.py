@@ -1,6 +1,6 @@
 """|M|^2 of e+ e- -> q qbar g by regression, with its uncertainty: arXiv:2008.08558, section 3.2.
 
-    python benchmarks/matrix_element.py --out runs/matrix_element --seeds 3
+    python -m benchmarks.generation.matrix_element --out runs/matrix_element --seeds 3
 
 Points are flat in phase space, every pair of partons has 2 p_i p_j / s > 0.001, and the target is log |M|^2 in closed
 form. Two ways to get the uncertainty, an ensemble and a posterior over the weights, and two kinds of input, the log

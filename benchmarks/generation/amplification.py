@@ -1,6 +1,6 @@
 """Amplification on the camel-back function: arXiv:2008.06545, section 2, and arXiv:2008.08558, Fig. 1.
 
-    python benchmarks/amplification.py --out runs/amplification --seeds 10
+    python -m benchmarks.generation.amplification --out runs/amplification --seeds 10
 
 Every seed draws 100 events of two Gaussians, 0.5 N(-0.5, 0.25) + 0.5 N(0.5, 0.25). What they are worth is measured in
 20 quantiles of the truth: themselves, the maximum likelihood of the five parameters, a flow and a GAN trained on them

@@ -3,8 +3,8 @@
     python -m jaxunfold.simulate --config configs/data/multi_jets.py --events 8000 --seed 1 --out multi_jets.h5
     python -m jaxunfold.simulate --config configs/data/multi_jets.py:tail --events 5000 --seed 2 --out tail.h5
     python -m jaxunfold.simulate --config configs/data/multi_jets.py:reference --events 4000 --seed 3 --out ref.h5
-    python -m benchmarks.multi_jets --data multi_jets.h5 --out runs/multi_jets --seeds 3
-    python -m benchmarks.multi_jets --tail tail.h5 --reference ref.h5 --out runs/multi_jets
+    python -m benchmarks.generation.multi_jets --data multi_jets.h5 --out runs/multi_jets --seeds 3
+    python -m benchmarks.generation.multi_jets --tail tail.h5 --reference ref.h5 --out runs/multi_jets
 
 The first call to the benchmark compares generated events with held-out ones. The second trains on the tail sample,
 whose m_jj is compared with the reference beyond the training's last events, beside a fit to the same training events
@@ -23,7 +23,7 @@ from benchmarks.seeds import cell, generated, markdown
 from jaxunfold.data import events as event_files
 from jaxunfold.report import style
 
-CONFIG = Path(__file__).parents[1] / "configs" / "generate_multi_jets.py"
+CONFIG = Path(__file__).parents[2] / "configs" / "generate_multi_jets.py"
 SQRT_S, LOW, DRAWN = 13000.0, 1500.0, 200_000
 TAIL = np.concatenate([np.arange(1500, 3000, 100), np.arange(3000, 4500, 250), np.arange(4500, 8001, 500)])
 SHOWN = {

@@ -1,6 +1,6 @@
 """Subtraction of a collinear divergence: e+ e- -> q qbar g minus its Catani-Seymour dipole, as samples of events.
 
-    python -m benchmarks.dipole --out runs/dipole --seeds 4
+    python -m benchmarks.generation.dipole --out runs/dipole --seeds 4
 
 After arXiv:2008.08558, section 3.2, and the talk's Example II, which have it of Z + jet: B is the squared matrix
 element in the dipole's variables y = s_13 / s and z, S the dipole; both go as 1 / y where quark and gluon are
@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import norm
 
-from benchmarks import subtracting
+from benchmarks.generation import subtracting
 from jaxunfold.physics import matrix_elements as me
 from jaxunfold.report import style
 from jaxunfold.unbinned import subtraction

@@ -2,7 +2,7 @@
 
     python -m jaxunfold.simulate --config configs/data/fat_jets.py --events 30000 --seed 1 --out qcd_jets.h5
     python -m jaxunfold.simulate --config configs/data/fat_jets.py:w --events 30000 --seed 2 --out w_jets.h5
-    python -m benchmarks.lund_images --qcd qcd_jets.h5 --w w_jets.h5 --out runs/lund_images --seeds 1
+    python -m benchmarks.generation.lund_images --qcd qcd_jets.h5 --w w_jets.h5 --out runs/lund_images --seeds 1
 
 Measured jets, each an image of 16 x 16 binary pixels. Half of them train; the others are compared with as many
 generated ones, and with images of independent pixels that have the right mean: what needs no network at all.
@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from benchmarks import lund_planes as planes
+from benchmarks.generation import lund_planes as planes
 from benchmarks.seeds import cell, markdown
 from jaxunfold.images import generators
 from jaxunfold.report import style

@@ -1,7 +1,7 @@
 """A shower's weights as a function of the scale of alpha_s, learned from Pythia's own: arXiv:2008.08558, section 3.3.
 
     python -m jaxunfold.simulate --config configs/data/shower.py --events 300000 --seed 1 --out shower.h5
-    python -m benchmarks.shower --data shower.h5 --out runs/shower --seeds 3
+    python -m benchmarks.generation.shower --data shower.h5 --out runs/shower --seeds 3
 
 Trained on the factors 0.5, 0.7, 1.4 and 2 of two thirds of the events; judged on the others, also at the factors 0.6,
 0.85, 1.2 and 1.7 that the training has not seen: every observable in 15 bins of equal probability, with learned

@@ -1,8 +1,8 @@
 """Phase-space integrals with known values: a flow trained on its own points, beside VEGAS.
 
     pip install 'jaxunfold[integration]'
-    python -m benchmarks.integration --out runs/integration --seeds 0,1,2
-    python -m benchmarks.integration --out runs/integration --seeds 0,1,2 --madnis ~/peers/bin/python
+    python -m benchmarks.generation.integration --out runs/integration --seeds 0,1,2
+    python -m benchmarks.generation.integration --out runs/integration --seeds 0,1,2 --madnis ~/peers/bin/python
 
 Three integrands: the four-dimensional camel of arXiv:2001.05486, Eq. (24); a Breit-Wigner ridge along the diagonal of
 a square; four massless particles with two Breit-Wigner resonances and cuts on their masses and polar angle, in the
@@ -22,7 +22,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.integrands import INTEGRANDS
+from benchmarks.generation.integrands import INTEGRANDS
 from jaxunfold import integration
 from jaxunfold.report import style
 
@@ -119,7 +119,7 @@ def with_madnis(python, number, value, loss, seed, steps, batch_size):
             POINTS,
         ]
         command += [part for name, option in options.items() for part in (f"--{name}", option)]
-        subprocess.run([str(part) for part in command], check=True, cwd=Path(__file__).parents[1])
+        subprocess.run([str(part) for part in command], check=True, cwd=Path(__file__).parents[2])
         found = np.load(file)
         w = found["weights"]
         out = judged(lambda i: w[i], value)

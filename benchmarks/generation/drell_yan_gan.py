@@ -1,6 +1,6 @@
 """Drell-Yan GANs with and without the terms of arXiv:2008.08558, Eq. (19): mean and width of the Z.
 
-    python -m benchmarks.drell_yan_gan --data drell_yan.h5 --out runs/drell_yan_gan --seeds 1
+    python -m benchmarks.generation.drell_yan_gan --data drell_yan.h5 --out runs/drell_yan_gan --seeds 1
 
 `configs/generate_drell_yan_gan.py` in its three forms, 100,000 events of each against 10,000 held-out ones.
 """
@@ -15,7 +15,7 @@ from scipy.stats import ks_2samp
 from benchmarks.seeds import cell, generated, markdown
 from jaxunfold.metrics.masses import peak
 
-CONFIG = Path(__file__).parents[1] / "configs" / "generate_drell_yan_gan.py"
+CONFIG = Path(__file__).parents[2] / "configs" / "generate_drell_yan_gan.py"
 FORMS = {"cross entropy alone": "plain", "mean and width, Eq. (19)": "", "MMD of the mass": "mmd"}
 DRAWN = 100_000
 
