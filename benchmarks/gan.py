@@ -21,7 +21,7 @@ from jaxunfold.data.events import read
 from jaxunfold.data.location import resolve
 from jaxunfold.evaluate import held_out
 from jaxunfold.evaluation import compared, suited, unfold_with_progress
-from jaxunfold.experiments import EXPERIMENTS
+from jaxunfold.experiments import experiment_of
 from jaxunfold.experiments.cuts import ALL
 from jaxunfold.report import style
 from jaxunfold.report.comparison import spectra_figure
@@ -41,7 +41,7 @@ def one_run(args: argparse.Namespace, seed: int) -> dict:
         if not page.exists():
             path = resolve(run.config.data.path)
             events = held_out([run], path, read(path, require_truth=True))[: run.config.evaluation.events]
-            EXPERIMENTS[name](run, events, workdir / name, DRAWS, seed)
+            experiment_of(name)(run, events, workdir / name, DRAWS, seed)
         out[name] = json.loads(page.read_text())
     last = json.loads((workdir / "metrics.jsonl").read_text().splitlines()[-1])
     out["draw_spread"] = last["valid"].get("draw_spread")

@@ -19,7 +19,6 @@ from jaxunfold.metrics.distances import histogram_edges
 from jaxunfold.metrics.groups import group_metrics, split_by
 from jaxunfold.metrics.summary import evaluate_metrics
 from jaxunfold.networks import count
-from jaxunfold.report.page import write_report
 from jaxunfold.run import DRAWS_PER_CALL, Run
 from jaxunfold.types import Unfolded
 
@@ -169,6 +168,8 @@ def evaluate(
         metrics["groups"] = group_metrics(data, members, seed=seed)
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=2))
     note("drawing figures")
+    from jaxunfold.report.page import write_report  # matplotlib, which only reports wait for
+
     focus = (
         first_events(run, events, unfolded, num_draws, seed + 1) if data.paired and not run.unconditional else None
     )

@@ -73,7 +73,7 @@ class Truthful(Run):
 
 def test_cuts_end_to_end(tmp_path, events):
     run = Truthful(problem_of(events), cuts={"low": {"pt_j1": (10, 40)}, "high": {"pt_j1": (40, None)}})
-    numbers = experiments.EXPERIMENTS["cuts"](run, events, tmp_path, 3)
+    numbers = experiments.experiment_of("cuts")(run, events, tmp_path, 3)
     assert sorted(numbers) == ["all events", "high", "low"]
     assert numbers["low"]["observables"]["pt_q1"]["followed"] == pytest.approx(1)
     assert numbers["low"]["events"] + numbers["high"]["events"] <= len(events)
@@ -87,12 +87,12 @@ def test_cuts_end_to_end(tmp_path, events):
 def test_a_region_without_events_is_refused(tmp_path, events):
     run = Truthful(problem_of(events), cuts={"none": {"pt_j1": (5000, None)}})
     with pytest.raises(InputError, match="expected at least 50 events in each region, found 0 in none"):
-        experiments.EXPERIMENTS["cuts"](run, events, tmp_path, 3)
+        experiments.experiment_of("cuts")(run, events, tmp_path, 3)
 
 
 def test_wprime_end_to_end(tmp_path, events):
     """The embedded W' events among Z W pairs: a tenth of the sample, their peak at 1.3 TeV at truth level."""
-    numbers = experiments.EXPERIMENTS["wprime"](Truthful(problem_of(events)), events, tmp_path, 2)
+    numbers = experiments.experiment_of("wprime")(Truthful(problem_of(events)), events, tmp_path, 2)
     assert numbers["injected"] == pytest.approx(numbers["events"] / 10, abs=1)
     assert numbers["peak"]["truth"]["median"] == pytest.approx(1300, abs=5)
     truth, found = (numbers["peak"][level] for level in ("truth", "unfolded"))

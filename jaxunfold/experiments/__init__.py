@@ -5,16 +5,22 @@ trained on, folder, num_draws, seed) -> numbers, written into FOLDER/NAME.json b
 and W' work with any method, the ramp with those of several networks.
 """
 
+import importlib
 import os
 from pathlib import Path
 
 from jaxunfold import cli
 from jaxunfold.data.events import Events
 from jaxunfold.errors import InputError
-from jaxunfold.experiments import cuts, ramp, wprime
 from jaxunfold.run import Run
 
-EXPERIMENTS = {"cuts": cuts.experiment, "wprime": wprime.experiment, "ramp": ramp.experiment}
+EXPERIMENTS = ("cuts", "wprime", "ramp")
+"""Files of this folder, loaded where they are asked for: they draw, and matplotlib takes a second of every start."""
+
+
+def experiment_of(name: str):
+    """What ``EXPERIMENTS`` names."""
+    return importlib.import_module(f"{__name__}.{name}").experiment
 
 
 def check_name(name: str) -> None:
@@ -31,5 +37,5 @@ def carry_out(
         return {}
     cli.say(f"experiment {name}")
     folder = Path(out) / name
-    EXPERIMENTS[name](run, events, folder, num_draws, seed)
+    experiment_of(name)(run, events, folder, num_draws, seed)
     return {f"experiment {name}": str(folder / "index.html")}

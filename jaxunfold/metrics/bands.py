@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from scipy.stats import norm, t
+from scipy.special import ndtri, stdtrit
 
 
 class Coverage(NamedTuple):
@@ -24,7 +24,7 @@ def factor(level: float, members: int | None = None) -> float:
       level: 0.68 and so on. members: networks that the deviation is estimated from; None where it is known well.
     """
     tail = 0.5 + level / 2
-    return float(norm.ppf(tail) if members is None else t.ppf(tail, members - 1))
+    return float(ndtri(tail) if members is None else stdtrit(members - 1, tail))
 
 
 def coverage(pull: Float[np.ndarray, "sets bins"], level: float, members: int | None = None) -> Coverage:

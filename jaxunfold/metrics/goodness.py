@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import chi2 as chi2_distribution
+from scipy.special import chdtrc
 
 from jaxunfold.errors import InputError
 
@@ -41,7 +41,7 @@ def chi2(difference: np.ndarray, covariance: np.ndarray, constraints: int = 0) -
         raise InputError(f"covariance: expected a rank above {constraints}, found {int(kept.sum())}")
     along = vectors.T[kept] @ (np.asarray(difference, np.float64)[used] / error[used])
     value = float(np.sum(along**2 / values[kept]))
-    return Chi2(value, ndf, float(chi2_distribution.sf(value, ndf)))
+    return Chi2(value, ndf, float(chdtrc(ndf, value)))
 
 
 def refolded_chi2(response, counts, data, fakes=None) -> Chi2:

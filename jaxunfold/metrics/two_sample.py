@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 
 from jaxunfold.metrics.compared import Compared
@@ -127,6 +126,8 @@ def held_out_auc(positive: np.ndarray, negative: np.ndarray, weight: np.ndarray,
       weight: [n] for both classes; what is negative is left out of the fit, not of the area.
       fold: [n], 0 or 1.
     """
+    from sklearn.ensemble import HistGradientBoostingClassifier  # a second of every start otherwise
+
     results = []
     for held in (0, 1):
         fit, test = fold != held, fold == held
