@@ -21,7 +21,7 @@ def get_config(arg: str = "") -> ConfigDict:
     """The config; see the top of the file for its argument."""
     if arg not in ("", "plain", "mmd", "smoke"):
         raise ValueError(f"expected nothing, 'plain', 'mmd' or 'smoke', found {arg!r}")
-    config = configs.load(HERE / "generate_ttbar_gan.py")
+    config = configs.load(f"{HERE}/generate_ttbar_gan.py:momenta")
     config.resonances = {"ee": ("e-", "e+")}
     config.observables = {}
     config.data = {**config.data.to_dict(), "path": "", "valid": 2000, "test": 10_000, "augment": ("y", "z")}

@@ -31,7 +31,7 @@ def get_config(arg: str = "") -> ConfigDict:
         raise ValueError(f"expected nothing, 'gan' or 'smoke', found {arg!r}")
     config = configs.load(HERE / "generate_ttbar.py")
     if arg == "gan":
-        gan = configs.load(HERE / "generate_ttbar_gan.py")
+        gan = configs.load(f"{HERE}/generate_ttbar_gan.py:momenta")
         config.method, config.model, config.optimizer = "gan", gan.model, gan.optimizer
         config.model.noise = 8
         config.model.mmd = None

@@ -2,7 +2,7 @@
 
     python -m benchmarks.generation.mmd_kernels --out runs/mmd_kernels --seeds 3 --epochs 4
 
-`configs/generate_ttbar_gan.py` with a seventh of its training, once without an MMD, then with single kernels of
+`configs/generate_ttbar_gan.py:momenta` with a seventh of its training, once without an MMD, then with single kernels of
 about the W's width, a quarter and four times of it, with one as wide as the young generator's peaks, and with
 several at once.
 Each generates 100,000 events; their masses are compared with those of held-out ones.
@@ -23,7 +23,7 @@ from jaxunfold.metrics.masses import peak
 from jaxunfold.report import style
 from jaxunfold.train import fit
 
-CONFIG = Path(__file__).parents[2] / "configs" / "generate_ttbar_gan.py"
+CONFIG = f"{Path(__file__).parents[2]}/configs/generate_ttbar_gan.py:momenta"
 SETTINGS = {
     "none": None,
     "Breit-Wigner, 0.5": ("breit_wigner", (0.5,)),

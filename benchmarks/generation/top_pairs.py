@@ -20,7 +20,7 @@ CONFIGS = Path(__file__).parents[2] / "configs"
 ROWS = {
     "flow": "generate_ttbar.py",
     "GAN": "generate_ttbar_gan.py",
-    "GAN-tree": "generate_ttbar_gan.py:tree",
+    "GAN-momenta": "generate_ttbar_gan.py:momenta",
     "VAE": "generate_ttbar_vae.py",
     "B-VAE": "generate_ttbar_vae.py:buffer",
     "adversarial": "generate_ttbar_vae.py:adversarial",
