@@ -1,7 +1,7 @@
 """Azimuthal coverage of generated top pairs at 1, 10 and 50 times the training's events: arXiv:1907.03764, Fig. 8.
 
     python -m benchmarks.generation.top_pairs --out runs/top_pairs --seeds 3 --rows flow,GAN,GAN-momenta
-    python -m benchmarks.generation.azimuth --runs runs/top_pairs --rows flow,GAN,GAN-momenta --seeds 3 --times 1,10,50
+    python -m benchmarks.generation.azimuth --runs runs/top_pairs --rows flow,GAN,GAN-momenta --seeds 3 --times 1,10
 
 Events are rotation symmetric around the beam; of b and the first light quark ``metrics.azimuth`` says how evenly the
 generated ones lie, in 100 x 100 cells, beside the training's own events.

@@ -2,8 +2,8 @@
 
     python -m benchmarks.generation.mmd_kernels --out runs/mmd_kernels --seeds 3 --epochs 4
 
-`configs/generate_ttbar_gan.py:momenta` with a seventh of its training, once without an MMD, then with single kernels of
-about the W's width, a quarter and four times of it, with one as wide as the young generator's peaks, and with
+`configs/generate_ttbar_gan.py:momenta` with a seventh of its training, once without an MMD, then with single kernels
+of about the W's width, a quarter and four times of it, with one as wide as the young generator's peaks, and with
 several at once.
 Each generates 100,000 events; their masses are compared with those of held-out ones.
 """
