@@ -6,7 +6,7 @@ import pytest
 from tiny_runs import TINY
 
 import jaxunfold
-from jaxunfold import evaluate, evaluation, train
+from jaxunfold import evaluate, train
 from jaxunfold.data.events import write
 from jaxunfold.errors import InputError
 from jaxunfold.report import page, style
@@ -33,7 +33,7 @@ def test_an_einn_goes_both_ways(momenta_file, momenta_run, zw_events, tmp_path, 
     with pytest.raises(InputError, match="no explicit density"):
         run.log_prob(zw_events.truth[:7], zw_events)
     seen = []
-    monkeypatch.setattr(evaluation, "write_report", lambda folder, data, *args, **kwargs: seen.append(data))
+    monkeypatch.setattr("jaxunfold.report.page.write_report", lambda folder, data, *args, **kwargs: seen.append(data))
     write(tmp_path / "new.h5", zw_events[:100])
     argv = ["--workdir", workdir, "--data", str(tmp_path / "new.h5"), "--draws", "4", "--out", str(tmp_path / "out")]
     assert evaluate.main(argv) == 0

@@ -13,7 +13,7 @@ import pytest
 from tiny_runs import TABLE
 
 import jaxunfold
-from jaxunfold import compare, evaluate, evaluation, generate, simulate, train, unfold
+from jaxunfold import compare, evaluate, generate, simulate, train, unfold
 from jaxunfold.data import splits
 from jaxunfold.data.events import read, write
 from jaxunfold.training import dispatch
@@ -53,7 +53,7 @@ def check_page(folder):
 @pytest.fixture
 def no_figures(monkeypatch):
     """Figures take most of the time of an evaluation, and are looked at in the test of training."""
-    monkeypatch.setattr(evaluation, "write_report", lambda *args, **kwargs: None)
+    monkeypatch.setattr("jaxunfold.report.page.write_report", lambda *args, **kwargs: None)
 
 
 @pytest.mark.parametrize("name", MAINS)

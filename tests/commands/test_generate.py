@@ -7,7 +7,7 @@ import pytest
 from tiny_runs import TABLE
 
 import jaxunfold
-from jaxunfold import evaluate, evaluation, generate, train, unfold
+from jaxunfold import evaluate, generate, train, unfold
 from jaxunfold.data.events import Events, nothing_measured, read, write
 from jaxunfold.errors import InputError
 from jaxunfold.physics.features import build_features
@@ -41,7 +41,7 @@ def reported(monkeypatch):
     """What the report would be made of, in place of one: figures take most of an evaluation's time."""
     seen = []
     monkeypatch.setattr(
-        evaluation, "write_report", lambda folder, data, metrics, **more: seen.append((data, metrics))
+        "jaxunfold.report.page.write_report", lambda folder, data, metrics, **more: seen.append((data, metrics))
     )
     return seen
 

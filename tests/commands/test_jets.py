@@ -44,7 +44,7 @@ def jets_file(zw_events, tmp_path_factory):
 def test_classes_are_evaluated_and_shown(jets_file, tmp_path, monkeypatch, quick_compile):
     """From the file to metrics.json; the report is given the classes, whose figures have tests of their own."""
     shown = {}
-    monkeypatch.setattr("jaxunfold.evaluation.write_report", lambda *args, **kwargs: shown.update(kwargs))
+    monkeypatch.setattr("jaxunfold.report.page.write_report", lambda *args, **kwargs: shown.update(kwargs))
     # the classifier takes most of an evaluation's time, and is not what is looked at here
     monkeypatch.setattr("jaxunfold.metrics.summary.classifier_auc", lambda *args, **kwargs: Auc(0.5, 0.1))
     config = ["--config", "configs/cinn_jets.py:smoke"]

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from jaxunfold import evaluate, evaluation, train
+from jaxunfold import evaluate, train
 from jaxunfold.data.events import Events, write
 
 
@@ -30,7 +30,7 @@ def files(tmp_path):
 
 def test_a_response_file_in_the_config_is_a_part_of_the_covariance(files, monkeypatch, capsys):
     """A response shifted by 0.4 moves the unfolded mean by -0.4: the part is the outer product of that shift."""
-    monkeypatch.setattr(evaluation, "write_report", lambda *args, **kwargs: None)
+    monkeypatch.setattr("jaxunfold.report.page.write_report", lambda *args, **kwargs: None)
     argv = [
         "--config",
         str(files / "config.py"),

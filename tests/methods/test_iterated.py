@@ -12,7 +12,7 @@ import optax
 import pytest
 
 import jaxunfold
-from jaxunfold import evaluate, evaluation, train
+from jaxunfold import evaluate, train
 from jaxunfold.data.events import write
 from jaxunfold.errors import InputError
 from jaxunfold.methods import iterated
@@ -174,7 +174,7 @@ def test_refusals(options, message):
 
 def test_through_the_commands(table_events, tmp_path, monkeypatch):
     """A table with coordinates relative to the measured event, and a flag: train, load, unfold the sample."""
-    monkeypatch.setattr(evaluation, "write_report", lambda *args, **kwargs: None)
+    monkeypatch.setattr("jaxunfold.report.page.write_report", lambda *args, **kwargs: None)
     flagged = dataclasses.replace(table_events, pass_reco=np.arange(600) % 5 > 0)
     write(tmp_path / "data.h5", flagged)
     argv = ["--config", "configs/iterated.py:table-smoke", "--data", str(tmp_path / "data.h5")]

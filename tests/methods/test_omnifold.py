@@ -10,7 +10,7 @@ import pytest
 from ml_collections import ConfigDict
 
 import jaxunfold
-from jaxunfold import compare, config, evaluate, evaluation, problem, run, train, unfold
+from jaxunfold import compare, config, evaluate, problem, run, train, unfold
 from jaxunfold.data import preprocess
 from jaxunfold.data.events import Events, read, write
 from jaxunfold.errors import InputError
@@ -173,7 +173,7 @@ def file(table_events, tmp_path_factory, quick_compile):
 def workdir(file, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(evaluation, "write_report", lambda *args, **kwargs: None)
+        patch.setattr("jaxunfold.report.page.write_report", lambda *args, **kwargs: None)
         assert train.main([*TINY, "--data", file, "--workdir", str(folder)]) == 0
     return str(folder)
 
@@ -202,7 +202,7 @@ def test_unfold_and_evaluate_a_file(workdir, file, tmp_path, monkeypatch, capsys
         assert np.isfinite(out["samples/table"][:]).all()
         np.testing.assert_allclose(out["sample_weight"][0], state.weight[np.asarray(state.pass_truth)])
         assert out["info/ess"].shape == (2,)
-    monkeypatch.setattr(evaluation, "write_report", lambda *args, **kwargs: None)
+    monkeypatch.setattr("jaxunfold.report.page.write_report", lambda *args, **kwargs: None)
     argv = ["--workdir", workdir, "--data", file, "--out", str(tmp_path / "evaluated")]
     assert evaluate.main(argv) == 0
     with pytest.raises(InputError, match="'omnifold' unfolds a sample, and not single events"):
