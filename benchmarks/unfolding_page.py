@@ -84,10 +84,11 @@ def draw(record: dict) -> None:
             rows = [row for row in rows if row["recipe"]["coordinates"] == coordinates]
             for i, row in enumerate(rows):
                 looks = row["looks"]
-                color = f"C{i + 1}"
+                ours = row["recipe"]["library"] == "jaxunfold"
+                color = "black" if ours else f"C{i + 1}"
                 ax.plot(
                     [x["cpu"] for x in looks], [x["ks"] for x in looks], "-", color=color, lw=1,
-                    label=row["recipe"]["library"],
+                    label="jaxunfold, from the table" if ours else row["recipe"]["library"],
                 )  # fmt: skip
                 if reached(looks[-1]):
                     ax.plot(looks[-1]["cpu"], looks[-1]["ks"], "o", color=color)
@@ -106,7 +107,11 @@ def draw(record: dict) -> None:
                     ax.plot(x[-1], y[-1], "o", color="C0")
             ax.axhline(KS, color="0.4", lw=1, ls="--")
             ax.set(xscale="log", yscale="log", xlabel="CPU time [s]", title=text, xlim=(5, 1000), ylim=(5e-3, 1))
-            ax.legend(loc="center left", bbox_to_anchor=(0.02, 0.6), fontsize=8)
+            ax.legend(
+                loc="center left",
+                bbox_to_anchor=(0.02, 0.6) if coordinates == "momenta" else (0.02, 0.79),
+                fontsize=7,
+            )
         axes[0].set_ylabel(r"KS distance of $m_{jj}$")
         figure.savefig(FIGURE, dpi=110)
         plt.close(figure)
