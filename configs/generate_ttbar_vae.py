@@ -6,7 +6,7 @@
     python -m jaxunfold.train --config configs/generate_ttbar_vae.py:gan           # VAE-GAN
 
 Events and coordinates are those of configs/generate_ttbar.py; 20 latents. Two to six minutes of training each on a
-core shared with others. Expect, from three seeds, classifier AUCs of 0.53, 0.51, 0.81 and 0.60 against held-out truth.
+core shared with others. Expect, from three seeds, classifier AUCs of 0.53, 0.51, 0.81 and 0.60 with held-out truth.
 The B-VAE's events are its training's with a little noise (benchmarks/generation.md).
 """
 
