@@ -41,6 +41,8 @@ def test_configs_of_generation_load_in_every_form():
     assert [method("generate_multi_jets", form) for form in ("", "smoke", "gan")] == ["cinn", "cinn", "gan"]
     assert [method("generate_drell_yan_met", form) for form in ("", "smoke", "gan")] == ["cinn", "cinn", "gan"]
     assert [method("generate_drell_yan_gan", form) for form in ("", "smoke", "plain", "mmd")] == ["gan"] * 4
+    assert config.load("configs/generate_ttbar_gan.py").preprocess.coordinates.kind == "resonance"
+    assert config.load("configs/generate_ttbar_gan.py:momenta").preprocess.coordinates.kind == "momenta"
     assert config.load("configs/generate_drell_yan_gan.py").model.moments.observables == ("m_ee",)
     assert config.load("configs/generate_drell_yan_gan.py:plain").model.moments is None
 
@@ -56,3 +58,13 @@ def test_numbers_of_top_pairs():
     np.testing.assert_allclose(more["shift W+"] - same["shift W+"], 8.04, atol=0.05)
     assert same["balance"] < 1e-5
     assert top_pairs.balance(p[:, :5]) > 0.01
+
+
+def test_the_worst_bin_of_leaves():
+    """None between equal samples; where the events of one bin of ten stand twice, that bin is twice as high."""
+    p = event_files.read(event_files.sample_path("ttbar"), require_truth=True).truth[:4000]
+    assert top_pairs.bulk(p, p) == 0
+    pt = np.hypot(p[:, 0, 1], p[:, 0, 2]).astype(np.float64)
+    low, high = np.quantile(pt, [0.05, 0.14])
+    twice = np.concatenate([p, p[(pt >= low) & (pt < high)]])
+    np.testing.assert_allclose(top_pairs.bulk(twice, p), 2 * len(p) / len(twice) - 1)
