@@ -7,9 +7,7 @@ Every seed draws 100 events of two Gaussians, 0.5 N(-0.5, 0.25) + 0.5 N(0.5, 0.2
 against the number generated. One is worth (19 / error^2) true events; over 100 is its amplification.
 """
 
-import argparse
 import json
-from pathlib import Path
 
 import jax
 import numpy as np
@@ -17,6 +15,7 @@ import optax
 from scipy.optimize import minimize
 from scipy.stats import norm
 
+from benchmarks.generation import command
 from jaxunfold.methods import METHODS
 from jaxunfold.metrics.amplification import equivalent_events, error_of_fractions, quantile_error
 from jaxunfold.report import style
@@ -112,15 +111,7 @@ def figure(errors, path):
         plot.savefig(path, dpi=110)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", default="runs/amplification")
-    parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--flow-steps", type=int, default=150)
-    parser.add_argument("--gan-steps", type=int, default=3000)
-    args = parser.parse_args()
-    out = Path(args.out)
-    out.mkdir(parents=True, exist_ok=True)
+def carry_out(args, out):
     trainers = {
         "flow": trainer(flow(args.flow_steps), 2, args.flow_steps),
         "GAN": trainer(gan(args.gan_steps), 1, args.gan_steps),
@@ -144,6 +135,13 @@ def main():
         print(seed + 1, {name: round(value) for name, value in worth.items()}, flush=True)
         (out / "amplification.json").write_text(json.dumps({"worth": worth, "numbers": NUMBERS, **errors}))
     figure(errors, out / "amplification.png")
+
+
+def main():
+    parser = command.parser(__doc__, "runs/amplification", seeds=10)
+    parser.add_argument("--flow-steps", type=int, default=150)
+    parser.add_argument("--gan-steps", type=int, default=3000)
+    command.run(carry_out, parser)
 
 
 if __name__ == "__main__":

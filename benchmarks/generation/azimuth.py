@@ -7,7 +7,6 @@ Events are rotation symmetric around the beam; of b and the first light quark ``
 generated ones lie, in 100 x 100 cells, beside the training's own events.
 """
 
-import argparse
 import json
 import time
 from pathlib import Path
@@ -16,6 +15,7 @@ import jax
 import numpy as np
 
 import jaxunfold
+from benchmarks.generation import command
 from benchmarks.seeds import cell, markdown
 from jaxunfold.data import events as event_files
 from jaxunfold.metrics.azimuth import cells, evenness
@@ -66,16 +66,8 @@ def table(found):
     return markdown(["events", *forms], rows)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", required=True, help="folder of top_pairs, with NAME-SEED in it")
-    parser.add_argument("--rows", default="flow,GAN")
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--times", default="1,10,50", help="how often the training's events are generated")
-    parser.add_argument("--out", default="runs/azimuth")
-    args = parser.parse_args()
-    out, marks = Path(args.out), [int(part) * TRAINING for part in args.times.split(",")]
-    out.mkdir(parents=True, exist_ok=True)
+def carry_out(args, out):
+    marks = [part * TRAINING for part in command.numbers("--times", args.times)]
     truth = event_files.read(event_files.sample_path("ttbar"), require_truth=True).truth[:TRAINING]
     shown = {"truth, 1 x": counted(truth)}
     found = {"truth, 1 x": [evenness(shown["truth, 1 x"])._asdict()]}
@@ -89,6 +81,14 @@ def main():
         (out / "azimuth.json").write_text(json.dumps(found, indent=2))
     figure(shown, out / "azimuth.png")
     print(table(found))
+
+
+def main():
+    parser = command.parser(__doc__, "runs/azimuth")
+    parser.add_argument("--runs", required=True, help="folder of top_pairs, with NAME-SEED in it")
+    parser.add_argument("--rows", default="flow,GAN")
+    parser.add_argument("--times", default="1,10,50", help="how often the training's events are generated")
+    command.run(carry_out, parser)
 
 
 if __name__ == "__main__":

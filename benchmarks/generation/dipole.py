@@ -8,15 +8,13 @@ collinear, and B - S is finite there. Gluons are hard, z < 0.8, y is above a cut
 smaller than S. What is left is compared with the closed form in bins of y and of z.
 """
 
-import argparse
 import json
 import time
-from pathlib import Path
 
 import numpy as np
 from scipy.stats import norm
 
-from benchmarks.generation import subtracting
+from benchmarks.generation import command, subtracting
 from jaxunfold.physics import matrix_elements as me
 from jaxunfold.report import style
 from jaxunfold.unbinned import subtraction
@@ -103,13 +101,7 @@ def figure(found, path):
         plot.savefig(path, dpi=110)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", default="runs/dipole")
-    parser.add_argument("--seeds", type=int, default=4)
-    args = parser.parse_args()
-    out = Path(args.out)
-    out.mkdir(parents=True, exist_ok=True)
+def carry_out(args, out):
     names = ("histograms", "error of histograms", "GAN", "flow")
     found = {name: {"y": [], "z": []} for name in names}
     seconds = {"GAN": [], "flow": []}
@@ -139,6 +131,11 @@ def main():
         print("CPU seconds", seconds, flush=True)
         (out / "dipole.json").write_text(json.dumps({"fraction": FRACTION, "seconds": seconds, **found}))
     figure(found, out / "dipole.png")
+
+
+def main():
+    parser = command.parser(__doc__, "runs/dipole", seeds=4)
+    command.run(carry_out, parser)
 
 
 if __name__ == "__main__":

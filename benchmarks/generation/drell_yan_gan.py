@@ -5,13 +5,13 @@
 `configs/generate_drell_yan_gan.py` in its three forms, 100,000 events of each against 10,000 held-out ones.
 """
 
-import argparse
 import json
 from pathlib import Path
 
 import numpy as np
 from scipy.stats import ks_2samp
 
+from benchmarks.generation import command
 from benchmarks.seeds import cell, generated, markdown
 from jaxunfold.metrics.masses import peak
 
@@ -29,13 +29,8 @@ def observables(p):
     return {"m_ee": mass, "pt_e-": pt, "eta_e-": np.arcsinh(p[:, 0, 3] / pt), "E_e-": p[:, 0, 0]}
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", required=True)
-    parser.add_argument("--out", default="runs/drell_yan_gan")
-    parser.add_argument("--seeds", type=int, default=1)
-    args = parser.parse_args()
-    out, found = Path(args.out), {name: [] for name in FORMS}
+def carry_out(args, out):
+    found = {name: [] for name in FORMS}
     for seed in range(args.seeds):
         for name, form in FORMS.items():
             config = f"{CONFIG}:{form}" if form else str(CONFIG)
@@ -58,6 +53,12 @@ def main():
         for name, runs in found.items()
     ]
     print(markdown(header, rows))
+
+
+def main():
+    parser = command.parser(__doc__, "runs/drell_yan_gan")
+    parser.add_argument("--data", required=True)
+    command.run(carry_out, parser)
 
 
 if __name__ == "__main__":

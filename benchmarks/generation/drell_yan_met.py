@@ -6,17 +6,15 @@
 Spectra of generated events against held-out ones, and missing momentum where there are few and many vertices.
 """
 
-import argparse
 import json
 from pathlib import Path
 
 import numpy as np
 from scipy.stats import ks_2samp
 
+from benchmarks.generation import command, panels
 from benchmarks.seeds import cell, generated, markdown
-from jaxunfold.data import events as event_files
 from jaxunfold.metrics.quantiles import median_and_width
-from jaxunfold.report import style
 from jaxunfold.simulation.drell_yan_met import COLUMNS
 
 CONFIG = Path(__file__).parents[2] / "configs" / "generate_drell_yan_met.py"
@@ -40,14 +38,9 @@ def observables(table):
     return x | {"few": met[x["vertices"] < FEW], "many": met[x["vertices"] >= MANY]}
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", required=True)
-    parser.add_argument("--out", default="runs/drell_yan_met")
-    parser.add_argument("--seeds", type=int, default=1)
-    args = parser.parse_args()
-    out, found, shown = Path(args.out), {"flow": [], "GAN": []}, {}
-    every = observables(event_files.read(args.data, require_truth=True).truth)
+def carry_out(args, out):
+    found, shown = {"flow": [], "GAN": []}, {}
+    every = observables(command.table(args.data, COLUMNS).truth)
     for seed in range(args.seeds):
         for name, kind in (("flow", ""), ("GAN", ":gan")):
             made, held_out, seconds = generated(
@@ -71,15 +64,13 @@ def main():
         for key in found["flow"][0]
     ]
     print(markdown(["", "truth", *found], rows))
-    with style.context():
-        plot = style.new_figure(12, 6.5)
-        for axes, (name, (label, edges)) in zip(plot.subplots(2, 3).ravel(), SHOWN.items()):
-            for (kind, x), colour in zip(shown.items(), (style.TRUTH, style.RECO, style.UNFOLDED)):
-                density = np.histogram(x[name], edges)[0] / len(x[name]) / np.diff(edges)
-                axes.stairs(density, edges, label=kind, color=colour, lw=1.3, baseline=None)
-            axes.set(xlabel=label, ylabel="density", xlim=(edges[0], edges[-1]))
-        plot.axes[0].legend(fontsize=9)
-        plot.savefig(out / "drell_yan_met.png", dpi=110)
+    panels.draw(shown, SHOWN, out / "drell_yan_met.png")
+
+
+def main():
+    parser = command.parser(__doc__, "runs/drell_yan_met")
+    parser.add_argument("--data", required=True)
+    command.run(carry_out, parser)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ eight numbers of RAMBO on diet. Every sampler has the same number of points to l
 MadNIS needs PyTorch: it runs in a process of its own, with the interpreter of benchmarks/peers/requirements.txt.
 """
 
-import argparse
 import json
 import subprocess
 import tempfile
@@ -22,6 +21,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from benchmarks.generation import command
 from benchmarks.generation.integrands import INTEGRANDS
 from jaxunfold import integration
 from jaxunfold.report import style
@@ -162,23 +162,14 @@ def figure(shown, spreads, path):
         plot.savefig(path, dpi=110)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", default="runs/integration")
-    parser.add_argument("--losses", default="kl,chi2,exponential")
-    parser.add_argument("--steps", type=int, default=500)
-    parser.add_argument("--batch", type=int, default=2048)
-    parser.add_argument("--seeds", default="0")
-    parser.add_argument("--integrands", default="0,1,2", help="which, by their place")
-    parser.add_argument("--madnis", help="interpreter that has madnis; left out, it is not compared")
-    args = parser.parse_args()
-    out = Path(args.out)
-    out.mkdir(parents=True, exist_ok=True)
+def carry_out(args, out):
     everything = []
-    for seed in map(int, args.seeds.split(",")):
+    seeds = command.numbers("--seeds", args.seeds)
+    chosen = command.numbers("--integrands", args.integrands, below=len(INTEGRANDS))
+    for seed in seeds:
         results, shown, spreads = {}, {}, {}
         everything.append(results)
-        for number in map(int, args.integrands.split(",")):
+        for number in chosen:
             name, (function, dim, known) = list(INTEGRANDS.items())[number]
             value, points = known(), args.steps * args.batch
             plain, w = with_nothing(function, dim, value)
@@ -196,9 +187,20 @@ def main():
             (out / f"integration-{seed}.json").write_text(json.dumps(results, indent=2))
             for sampler, numbers in results[name].items():
                 print(seed, name, sampler, numbers, flush=True)
-        if seed == int(args.seeds.split(",")[0]):
+        if seed == seeds[0]:
             figure(shown, spreads, out / "integration.png")
     (out / "summary.json").write_text(json.dumps(summary(everything), indent=2))
+
+
+def main():
+    parser = command.parser(__doc__, "runs/integration", None)
+    parser.add_argument("--losses", default="kl,chi2,exponential")
+    parser.add_argument("--steps", type=int, default=500)
+    parser.add_argument("--batch", type=int, default=2048)
+    parser.add_argument("--seeds", default="0")
+    parser.add_argument("--integrands", default="0,1,2", help="which, by their place")
+    parser.add_argument("--madnis", help="interpreter that has madnis; left out, it is not compared")
+    command.run(carry_out, parser)
 
 
 if __name__ == "__main__":

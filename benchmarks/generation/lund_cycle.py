@@ -11,10 +11,8 @@ rest both directions are compared with the images that they should look like, by
 where there is one with the jet's own image of the other kind, which the training never sees.
 """
 
-import argparse
 import json
 import time
-from pathlib import Path
 from typing import NamedTuple
 
 import jax
@@ -22,6 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from benchmarks.generation import command
 from benchmarks.generation import lund_planes as planes
 from benchmarks.seeds import cell, markdown
 from jaxunfold.images import translation
@@ -145,16 +144,7 @@ def table(results):
     return markdown(["KS distance with auc, correlation with common", *columns], rows)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--qcd", required=True, help="file of jets of quarks and gluons")
-    parser.add_argument("--w", help="file of jets of W bosons, to translate between the two")
-    parser.add_argument("--out", default="runs/lund_cycle")
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--steps", type=int, default=2000)
-    args = parser.parse_args()
-    out = Path(args.out)
-    out.mkdir(parents=True, exist_ok=True)
+def carry_out(args, out):
     kinds, results = flavours_of(args.qcd, args.w) if args.w else levels_of(args.qcd), []
     name, other = kinds.names
     for seed in range(args.seeds):
@@ -178,6 +168,14 @@ def main():
             }
             figure(shown, out / "lund_cycle.png")
     print(table(results))
+
+
+def main():
+    parser = command.parser(__doc__, "runs/lund_cycle")
+    parser.add_argument("--qcd", required=True, help="file of jets of quarks and gluons")
+    parser.add_argument("--w", help="file of jets of W bosons, to translate between the two")
+    parser.add_argument("--steps", type=int, default=2000)
+    command.run(carry_out, parser)
 
 
 if __name__ == "__main__":

@@ -8,16 +8,15 @@ Measured jets, each an image of 16 x 16 binary pixels. Half of them train; the o
 generated ones, and with images of independent pixels that have the right mean: what needs no network at all.
 """
 
-import argparse
 import json
 import time
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 
+from benchmarks.generation import command
 from benchmarks.generation import lund_planes as planes
 from benchmarks.seeds import cell, markdown
 from jaxunfold.images import generators
@@ -108,16 +107,7 @@ def table(found):
     return markdown(header, rows)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--qcd", required=True)
-    parser.add_argument("--w", required=True)
-    parser.add_argument("--out", default="runs/lund_images")
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--steps", type=int, default=2000)
-    args = parser.parse_args()
-    out = Path(args.out)
-    out.mkdir(parents=True, exist_ok=True)
+def carry_out(args, out):
     samples = {"QCD": planes.read(args.qcd)["reco"], "W": planes.read(args.w)["reco"]}
     found, shown = {kind: [] for kind in samples}, {}
     for seed in range(args.seeds):
@@ -128,6 +118,14 @@ def main():
             (out / "lund_images.json").write_text(json.dumps(found, indent=2))
     figure(shown, out / "lund_images.png")
     print(table(found))
+
+
+def main():
+    parser = command.parser(__doc__, "runs/lund_images")
+    parser.add_argument("--qcd", required=True)
+    parser.add_argument("--w", required=True)
+    parser.add_argument("--steps", type=int, default=2000)
+    command.run(carry_out, parser)
 
 
 if __name__ == "__main__":

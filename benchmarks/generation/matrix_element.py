@@ -7,15 +7,14 @@ form. Two ways to get the uncertainty, an ensemble and a posterior over the weig
 of the invariants and, for the ensemble, the partons' nine momentum components, of which it has to find them itself.
 """
 
-import argparse
 import json
 import time
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from benchmarks.generation import command
 from jaxunfold import regression
 from jaxunfold.physics import matrix_elements, phase_space
 from jaxunfold.report import style
@@ -80,15 +79,7 @@ def figure(shown, path):
         plot.savefig(path, dpi=110)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", default="runs/matrix_element")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--points", type=int, default=20_000)
-    parser.add_argument("--steps", type=int, default=6000)
-    args = parser.parse_args()
-    out = Path(args.out)
-    out.mkdir(parents=True, exist_ok=True)
+def carry_out(args, out):
     recipe = regression.Recipe(steps=args.steps)
     *tested, truth = points(jax.random.key(1000), TESTED)
     smallest = tested[0].min(1)
@@ -114,6 +105,13 @@ def main():
                 shown[f"{kind}, {name}"] = smallest, off, np.asarray(found.error, np.float64)
             (out / "matrix_element.json").write_text(json.dumps(results, indent=2))
     figure(shown, out / "matrix_element.png")
+
+
+def main():
+    parser = command.parser(__doc__, "runs/matrix_element", seeds=3)
+    parser.add_argument("--points", type=int, default=20_000)
+    parser.add_argument("--steps", type=int, default=6000)
+    command.run(carry_out, parser)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ several at once.
 Each generates 100,000 events; their masses are compared with those of held-out ones.
 """
 
-import argparse
 import json
 import time
 from pathlib import Path
@@ -16,6 +15,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
+from benchmarks.generation import command
 from benchmarks.generation.top_pairs import LEAVES, masses
 from benchmarks.seeds import cell, markdown
 from jaxunfold import config as configs
@@ -88,16 +88,9 @@ def table(found):
     return markdown([*header, "width of m_t, times the truth's", "CPU seconds"], rows)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", default="runs/mmd_kernels")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--kernels", default="", help="some of those of SETTINGS, with semicolons between; all")
-    parser.add_argument("--epochs", type=int, default=4)
-    args = parser.parse_args()
-    out = Path(args.out)
-    out.mkdir(parents=True, exist_ok=True)
-    chosen = {name: SETTINGS[name] for name in args.kernels.split(";")} if args.kernels else SETTINGS
+def carry_out(args, out):
+    names = command.chosen("--kernels", args.kernels, SETTINGS, ";") if args.kernels else list(SETTINGS)
+    chosen = {name: SETTINGS[name] for name in names}
     found, shown = {name: [] for name in chosen}, {}
     for seed in range(args.seeds):
         for number, (label, setting) in enumerate(chosen.items()):
@@ -113,6 +106,13 @@ def main():
             (out / "mmd_kernels.json").write_text(json.dumps(found, indent=2))
     print(table(found))
     figure(shown, out / "mmd_kernels.png")
+
+
+def main():
+    parser = command.parser(__doc__, "runs/mmd_kernels", seeds=3)
+    parser.add_argument("--kernels", default="", help="some of those of SETTINGS, with semicolons between; all")
+    parser.add_argument("--epochs", type=int, default=4)
+    command.run(carry_out, parser)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ whose m_jj is compared with the reference beyond the training's last events, bes
 of p0 (1 - x)^p1 x^(-p2 - p3 ln x), x = m_jj / sqrt(s).
 """
 
-import argparse
 import json
 from pathlib import Path
 
@@ -19,9 +18,11 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.stats import ks_2samp
 
+from benchmarks.generation import command, panels
 from benchmarks.seeds import cell, generated, markdown
-from jaxunfold.data import events as event_files
+from jaxunfold.errors import InputError
 from jaxunfold.report import style
+from jaxunfold.simulation.multi_jets import COLUMNS
 
 CONFIG = Path(__file__).parents[2] / "configs" / "generate_multi_jets.py"
 SQRT_S, LOW, DRAWN = 13000.0, 1500.0, 200_000
@@ -80,17 +81,7 @@ def spectra(args, out):
         for key in found["flow"][0]
     ]
     print(markdown(["", *found], rows))
-    with style.context():
-        plot = style.new_figure(12, 6.5)
-        for axes, (name, (label, edges)) in zip(plot.subplots(2, 3).ravel(), SHOWN.items()):
-            for (kind, x), colour in zip(shown.items(), (style.TRUTH, style.RECO, style.UNFOLDED)):
-                density = np.histogram(x[name], edges)[0] / len(x[name]) / np.diff(edges)
-                axes.stairs(density, edges, label=kind, color=colour, lw=1.3, baseline=None)
-            axes.set(xlabel=label, ylabel="density", xlim=(edges[0], edges[-1]))
-            if not name.startswith("eta"):
-                axes.set_yscale("log")
-        plot.axes[0].legend(fontsize=9)
-        plot.savefig(out / "multi_jets.png", dpi=110)
+    panels.draw(shown, SHOWN, out / "multi_jets.png", logarithmic=SHOWN.keys() - {"eta_j1"})
 
 
 def four_parameters(mass):
@@ -114,7 +105,7 @@ def four_parameters(mass):
 
 def tails(args, out):
     """The tail of m_jj of a flow and of the fit, over the reference's."""
-    file = event_files.read(args.reference, require_truth=True)
+    file = command.table(args.reference, COLUMNS)
     reference, weight = observables(file.truth)["m_jj"], file.weight / file.weight.sum()
     rng, above, models = np.random.default_rng(0), {}, {}
     # the config's split holds back a third, which the fit does not see either
@@ -122,7 +113,7 @@ def tails(args, out):
         str(CONFIG), out / "tail", 0, DRAWN, {"data.path": args.tail, "training.epochs": "8"}
     )
     ours, held_out = observables(made), observables(held_out)
-    every = observables(event_files.read(args.tail, require_truth=True).truth)["m_jj"]
+    every = observables(command.table(args.tail, COLUMNS).truth)["m_jj"]
     train = np.setdiff1d(every, held_out["m_jj"])
     models["fit"] = 1 - four_parameters(train)
     models["flow"] = np.array([np.mean(ours["m_jj"] > low) for low in TAIL])
@@ -161,20 +152,22 @@ def tails(args, out):
         plot.savefig(out / "tail.png", dpi=110)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", default="")
-    parser.add_argument("--tail", default="")
-    parser.add_argument("--reference", default="")
-    parser.add_argument("--out", default="runs/multi_jets")
-    parser.add_argument("--seeds", type=int, default=1)
-    args = parser.parse_args()
-    out = Path(args.out)
-    out.mkdir(parents=True, exist_ok=True)
+def carry_out(args, out):
+    if not args.data and not (args.tail and args.reference):
+        raise InputError("expected --data, or --tail with --reference, found neither")
     if args.data:
+        command.table(args.data, COLUMNS)
         spectra(args, out)
     if args.tail:
         tails(args, out)
+
+
+def main():
+    parser = command.parser(__doc__, "runs/multi_jets")
+    parser.add_argument("--data", default="")
+    parser.add_argument("--tail", default="")
+    parser.add_argument("--reference", default="")
+    command.run(carry_out, parser)
 
 
 if __name__ == "__main__":

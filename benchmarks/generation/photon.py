@@ -8,15 +8,13 @@ What is left is the Z and its interference with the photon. Every seed has 100,0
 it is compared with the binned difference of those events that no seed has, in units of the error of its own one.
 """
 
-import argparse
 import json
 import time
-from pathlib import Path
 
 import numpy as np
 from scipy.stats import norm
 
-from benchmarks.generation import subtracting
+from benchmarks.generation import command, subtracting
 from jaxunfold.data import events as event_files
 from jaxunfold.report import style
 from jaxunfold.unbinned import subtraction
@@ -96,15 +94,7 @@ def figure(samples, reference, found, path):
         plot.savefig(path, dpi=110)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--base", required=True)
-    parser.add_argument("--subtracted", required=True)
-    parser.add_argument("--out", default="runs/photon")
-    parser.add_argument("--seeds", type=int, default=3)
-    args = parser.parse_args()
-    out = Path(args.out)
-    out.mkdir(parents=True, exist_ok=True)
+def carry_out(args, out):
     files = [event_files.read(path, require_truth=True) for path in (args.base, args.subtracted)]
     sigma = [file.attrs["cross_section_pb"] for file in files]
     fraction = float(sigma[1] / sigma[0])
@@ -159,6 +149,13 @@ def main():
         (out / "photon.json").write_text(json.dumps({"fraction": fraction, "seconds": seconds, **found}))
     left = reference | {"scale": sigma[0] - sigma[1]}
     figure(list(zip(sigma, [observables(part[:EVENTS]) for part in x])), left, found, out / "photon.png")
+
+
+def main():
+    parser = command.parser(__doc__, "runs/photon", seeds=3)
+    parser.add_argument("--base", required=True)
+    parser.add_argument("--subtracted", required=True)
+    command.run(carry_out, parser)
 
 
 if __name__ == "__main__":

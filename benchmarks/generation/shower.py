@@ -8,15 +8,13 @@ Trained on the factors 0.5, 0.7, 1.4 and 2 of two thirds of the events; judged o
 weights over with Pythia's. What the weights of Pythia fluctuate around their mean is the error of that ratio.
 """
 
-import argparse
 import json
 import time
-from pathlib import Path
 
 import jax
 import numpy as np
 
-from jaxunfold.data import events as event_files
+from benchmarks.generation import command
 from jaxunfold.report import style
 from jaxunfold.unbinned.variations import learn_weights
 
@@ -41,16 +39,8 @@ def edges_of(x):
     return np.unique(np.quantile(x, np.linspace(0, 1, BINS + 1)))
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", required=True)
-    parser.add_argument("--out", default="runs/shower")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--epochs", type=int, default=20)
-    args = parser.parse_args()
-    out = Path(args.out)
-    out.mkdir(parents=True, exist_ok=True)
-    table = event_files.read(args.data, require_truth=True)
+def carry_out(args, out):
+    table = command.table(args.data, [f"weight_{factor:g}" for factor in TRAINED])
     observables = [name for name in table.truth_names if not name.startswith("weight_")]
     factors = [float(name.removeprefix("weight_")) for name in table.truth_names if name.startswith("weight_")]
     values = np.asarray(table.truth, np.float64)
@@ -115,6 +105,13 @@ def figure(shown, path):
             )
         axes[0, 0].legend(fontsize=8)
         plot.savefig(path, dpi=110)
+
+
+def main():
+    parser = command.parser(__doc__, "runs/shower", seeds=3)
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--epochs", type=int, default=20)
+    command.run(carry_out, parser)
 
 
 if __name__ == "__main__":

@@ -7,16 +7,14 @@ histograms, two-class GAN, flow with signed weights. An error is the root of the
 seeds and bins; it is what the error bands of the figure show bin by bin.
 """
 
-import argparse
 import json
 import math
 import time
-from pathlib import Path
 
 import numpy as np
 from scipy.stats import norm
 
-from benchmarks.generation import subtracting
+from benchmarks.generation import command, subtracting
 from jaxunfold.report import style
 from jaxunfold.unbinned import subtraction
 
@@ -89,13 +87,7 @@ def figure(found, path):
         plot.savefig(path, dpi=110)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", default="runs/subtraction")
-    parser.add_argument("--seeds", type=int, default=5)
-    args = parser.parse_args()
-    out = Path(args.out)
-    out.mkdir(parents=True, exist_ok=True)
+def carry_out(args, out):
     truth = 1 / (HIGH - LOW)
     found = {"histograms": [], "expected": [], "GAN": [], "flow": []}
     seconds = {"GAN": [], "flow": []}
@@ -116,6 +108,11 @@ def main():
         print(seed + 1, "errors", errors, "largest mean deviation", worst, "seconds", seconds, flush=True)
         (out / "subtraction.json").write_text(json.dumps({"errors": errors, "worst": worst, **found}))
     figure(found, out / "subtraction.png")
+
+
+def main():
+    parser = command.parser(__doc__, "runs/subtraction", seeds=5)
+    command.run(carry_out, parser)
 
 
 if __name__ == "__main__":

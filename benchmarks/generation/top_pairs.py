@@ -5,13 +5,13 @@
 Each is trained as its config says on the embedded sample; 100,000 generated events against 10,000 held-out ones.
 """
 
-import argparse
 import json
 from pathlib import Path
 
 import numpy as np
 from scipy.stats import ks_2samp
 
+from benchmarks.generation import command
 from benchmarks.seeds import cell, generated, markdown
 from jaxunfold.data import events as event_files
 from jaxunfold.metrics.masses import peak
@@ -103,15 +103,8 @@ def table(found):
     return markdown(["", *found], rows)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", default="runs/top_pairs")
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--rows", default=",".join(ROWS))
-    args = parser.parse_args()
-    if unknown := set(args.rows.split(",")) - set(ROWS):
-        parser.error(f"--rows: expected some of {', '.join(ROWS)}, found {', '.join(sorted(unknown))}")
-    out, found = Path(args.out), {name: [] for name in args.rows.split(",")}
+def carry_out(args, out):
+    found = {name: [] for name in command.chosen("--rows", args.rows, ROWS)}
     # 10,000 events are too few to tell bins to 5 per cent
     everything = event_files.read(event_files.sample_path("ttbar"), require_truth=True).truth
     for seed in range(args.seeds):
@@ -122,6 +115,12 @@ def main():
             print(seed, name, {key: round(value, 4) for key, value in found[name][-1].items()}, flush=True)
             (out / "top_pairs.json").write_text(json.dumps(found, indent=2))
     print(table(found))
+
+
+def main():
+    parser = command.parser(__doc__, "runs/top_pairs")
+    parser.add_argument("--rows", default=",".join(ROWS))
+    command.run(carry_out, parser)
 
 
 if __name__ == "__main__":

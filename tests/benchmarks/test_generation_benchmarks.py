@@ -1,8 +1,9 @@
 """What the pages of numbers of event generation are computed with: masses of two jets, and the fit of their tail."""
 
 import numpy as np
+import pytest
 
-from benchmarks.generation import multi_jets, top_pairs
+from benchmarks.generation import command, multi_jets, top_pairs
 from jaxunfold import config
 from jaxunfold.data import events as event_files
 
@@ -68,3 +69,36 @@ def test_the_worst_bin_of_leaves():
     low, high = np.quantile(pt, [0.05, 0.14])
     twice = np.concatenate([p, p[(pt >= low) & (pt < high)]])
     np.testing.assert_allclose(top_pairs.bulk(twice, p), 2 * len(p) / len(twice) - 1)
+
+
+@pytest.mark.parametrize(
+    ("argv", "line"),
+    [
+        (["--rows", "flow,GAM"], "error: --rows: expected some of 'flow', 'GAN', found 'GAM'"),
+        (["--times", "1,x"], "error: --times: expected whole numbers below 9 with commas between, found 'x'"),
+        (["--times", "9"], "error: --times: expected whole numbers below 9 with commas between, found '9'"),
+        (["--data", "sample"], "expected a column m_ee of truth, found b, q1"),
+        (["--seeds", "0"], "error: --seeds: expected 1 or more, found 0"),
+    ],
+)
+def test_bad_input_of_a_study_is_one_line(argv, line, tmp_path, monkeypatch, capsys):
+    def study(args, out):
+        command.chosen("--rows", args.rows, ("flow", "GAN"))
+        command.numbers("--times", args.times, below=9)
+        if args.data:
+            command.table(event_files.sample_path("ttbar"), ["m_ee"])
+
+    parser = command.parser("A study.", str(tmp_path / "out"))
+    for flag, default in (("--rows", "flow"), ("--times", "1,8"), ("--data", "")):
+        parser.add_argument(flag, default=default)
+    monkeypatch.setattr("sys.argv", ["study"])
+    with pytest.raises(SystemExit) as good:
+        command.run(study, parser)
+    assert good.value.code == 0
+    monkeypatch.setattr("sys.argv", ["study", *argv])
+    with pytest.raises(SystemExit) as stop:
+        command.run(study, parser)
+    assert stop.value.code == 2
+    errors = capsys.readouterr().err
+    assert line in errors
+    assert errors.count("\n") == 1
