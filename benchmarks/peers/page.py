@@ -67,6 +67,10 @@ def table(result: dict) -> str:
     return "\n".join(lines)
 
 
+COLUMNS = 3
+"""Of the figure's panels: as many as an architecture has tasks."""
+
+
 def draw(name: str, results: dict) -> str | None:
     """Every library's CPU time over ours as a figure of each task; returns its path, None with nothing to compare."""
     panels = [
@@ -80,10 +84,14 @@ def draw(name: str, results: dict) -> str | None:
     path = f"figures/speed_{name}.png"
     with style.context():
         height = 1.3 + 0.28 * max(len(others) for _, others in panels)
+        columns = min(len(panels), COLUMNS)
+        lines = -(-len(panels) // columns)
         figure, axes = plt.subplots(
-            1, len(panels), figsize=(3.4 * len(panels), height), layout="constrained", squeeze=False
+            lines, columns, figsize=(3.6 * columns, height * lines), layout="constrained", squeeze=False
         )
-        for ax, (text, others) in zip(axes[0], panels):
+        for ax in axes.flat[len(panels) :]:
+            ax.set_axis_off()
+        for ax, (text, others) in zip(axes.flat, panels):
             for y, row in enumerate(others.values()):
                 ax.plot(row["ratio"], y, "o", color="C0")
                 ax.plot([min(row["ratios"]), max(row["ratios"])], [y, y], color="C0")
