@@ -27,8 +27,13 @@ DRAWS_PER_CALL = 131072
 
 
 def events_per_call(num_events: int, num_draws: int) -> int:
-    """How many of a sample's events are unfolded at a time."""
-    return max(1, min(num_events, DRAWS_PER_CALL // min(num_draws, DRAWS_PER_CALL)))
+    """How many of a sample's events are unfolded at a time: all calls have the same, and the last is nearly full."""
+    return _even(num_events, max(1, DRAWS_PER_CALL // num_draws))
+
+
+def _even(total: int, at_most: int) -> int:
+    """The size of equal parts, as few as there can be of so many at most."""
+    return -(-total // -(-total // at_most))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -208,7 +213,7 @@ class Run:
         size: Events at a time, None for ``events_per_call`` of these. first: The part's first row in the sample, a
           multiple of size. With the same size a sample's parts have the draws that it has as a whole.
         """
-        n, draws = len(encoded.features), min(num_draws, DRAWS_PER_CALL)
+        n, draws = len(encoded.features), _even(num_draws, DRAWS_PER_CALL)
         size = size or events_per_call(n, num_draws)
         parts = []
         for start in range(0, n, size):

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jaxunfold.bijections.flows import build_flow
 from jaxunfold.errors import InputError
 from jaxunfold.losses.mmd import mmd_of_observables
+from jaxunfold.methods.eventwise import over_draws
 from jaxunfold.types import Batch, Method, Spec, Unfolded
 
 
@@ -145,20 +146,19 @@ def two_way_method(name: str, two_way: TwoWay, init: Callable, step: Callable, t
     def fit(key, loop):
         return loop(name, init, step, evaluate)
 
-    def draws(direction, size, key, state, events, num_draws):
-        def one(key, event):
-            noise = jax.random.normal(key, (num_draws, size))
-            return jax.vmap(lambda r: direction(state.ema, event, r)[0])(noise)
+    def pushed(direction, state, noise, events):
+        return over_draws(lambda r, event: direction(state.ema, event, r)[0], noise, events)
 
-        return jax.vmap(one)(jax.random.split(key, events.shape[0]), events)
+    def draws(direction, size, key, state, events, num_draws):
+        keys = jax.random.split(key, events.shape[0])
+        return pushed(direction, state, jax.vmap(lambda key: jax.random.normal(key, (num_draws, size)))(keys), events)
 
     def unfold(key, state, reco, num_draws: int) -> Unfolded:
         samples = draws(two_way.to_truth, two_way.reco_noise, key, state, reco.features, num_draws)
         return Unfolded(samples, jnp.zeros(samples.shape[:2]))
 
     def push(state, latents, reco):
-        each = jax.vmap(lambda event, r: two_way.to_truth(state.ema, event, r)[0], (None, 0))
-        return jax.vmap(each)(reco.features, latents)
+        return pushed(two_way.to_truth, state, latents, reco.features)
 
     def smear(key, state, truth, num_draws: int):
         return draws(two_way.to_reco, two_way.truth_noise, key, state, truth, num_draws)

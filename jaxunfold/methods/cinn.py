@@ -15,7 +15,7 @@ from jaxunfold.bijections.flows import build_flow
 from jaxunfold.errors import InputError
 from jaxunfold.losses.likelihood import gaussian_prior, negative_log_likelihood, standard_normal_log_prob
 from jaxunfold.losses.mmd import mmd_of_observables
-from jaxunfold.methods.eventwise import mean_over_events, over_events
+from jaxunfold.methods.eventwise import mean_over_events, over_draws, over_events
 from jaxunfold.training.autoencoder import autoencoder
 from jaxunfold.training.descent import State, descent
 from jaxunfold.types import Batch, Method, Spec, Unfolded
@@ -137,11 +137,10 @@ def build(
         return loop("cinn", init_from, step, evaluate)
 
     def push(state: State, latents, reco):
-        def one(latents, reco):
-            shared = context(state.ema, reco)
-            return jax.vmap(lambda z: bijection.inverse(state.ema["flow"], z, shared)[0])(latents)
+        def pull(z, ctx):
+            return bijection.inverse(state.ema["flow"], z, ctx)[0]
 
-        return over_events(one, (latents, reco), latents.shape[1])
+        return over_draws(pull, latents, reco, partial(context, state.ema))
 
     def unfold(key, state: State, reco, num_draws: int) -> Unfolded:
         keys = jax.random.split(key, reco.features.shape[0])

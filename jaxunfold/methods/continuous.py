@@ -1,6 +1,7 @@
 """What methods of continuous flows share: networks of velocity and condition, draws and densities by the ODE."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -9,7 +10,7 @@ import jax.numpy as jnp
 from jaxunfold import networks
 from jaxunfold.bijections.ode import Ode, ode
 from jaxunfold.losses.likelihood import standard_normal_log_prob
-from jaxunfold.methods.eventwise import over_events
+from jaxunfold.methods.eventwise import over_draws, over_events
 from jaxunfold.training.descent import State
 from jaxunfold.types import Batch, Spec, Unfolded
 
@@ -52,11 +53,10 @@ def build_flow(
         return net.context(params["velocity"], encoder.apply(params["condition"], reco), reco)
 
     def push(state: State, latents, reco):
-        def one(latents, reco):
-            shared = context(state.ema, reco)
-            return jax.vmap(lambda z: flow.draw(state.ema, z, shared))(latents)
+        def pull(z, ctx):
+            return flow.draw(state.ema, z, ctx)
 
-        return over_events(one, (latents, reco), latents.shape[1])
+        return over_draws(pull, latents, reco, partial(context, state.ema))
 
     def unfold(key, state: State, reco, num_draws: int) -> Unfolded:
         keys = jax.random.split(key, reco.features.shape[0])

@@ -1,6 +1,5 @@
 """A function of one event over many: at once where arithmetic is what costs, in pieces that fit a cache on a CPU."""
 
-import math
 from collections.abc import Callable
 from functools import partial
 
@@ -22,12 +21,28 @@ def over_events(fun: Callable, events: PyTree, rows: int = 1) -> PyTree:
       fun: Of the leaves of one event. events: Its arguments, arrays [n, ...]. rows: That an event has of its own, its
         draws.
     """
-    n = len(jax.tree.leaves(events)[0])
-    pieces, size = _cut_of(n, n * rows / ROWS)
-    if pieces == 1:
-        return jax.vmap(fun)(*events)
-    out = jax.lax.map(lambda piece: jax.vmap(fun)(*piece), _cut(events, pieces, size))
-    return jax.tree.map(lambda x: x.reshape(pieces * size, *x.shape[2:])[:n], out)
+    return _in_pieces(jax.vmap(fun), events, ROWS // rows)
+
+
+def over_draws(
+    draw: Callable, latents: Float[Array, "n draws m"], events: PyTree, context: Callable = lambda event: event
+) -> PyTree:
+    """``draw(latent, context(event))`` of every draw of every event, [n, draws, ...], the context once an event.
+
+    Contexts of many events are made in one product, and used in products of ``ROWS`` draws.
+
+    Args:
+      draw: Of one latent and a context. latents: Of the draws. events: Arrays [n, ...], in one tree.
+      context: Of one event.
+    """
+
+    def of_event(latents, ctx):
+        return over_events(lambda z: draw(z, ctx), (latents,))
+
+    def of_events(latents, events):
+        return over_events(of_event, (latents, jax.vmap(context)(events)), latents.shape[1])
+
+    return _in_pieces(of_events, (latents, events), ROWS)
 
 
 def mean_over_events(fun: Callable, params: PyTree, events: PyTree) -> Float[Array, ""]:
@@ -41,7 +56,7 @@ def mean_over_events(fun: Callable, params: PyTree, events: PyTree) -> Float[Arr
     """
     n = len(jax.tree.leaves(events)[0])
     # a batch that lies on several devices is their pieces already
-    if jax.device_count() > 1 or _cut_of(n, n / TRAINED_ROWS)[0] == 1:
+    if jax.device_count() > 1 or _cut_of(n, TRAINED_ROWS)[0] == 1:
         return jnp.mean(jax.vmap(partial(fun, params))(*events))
     return _mean_in_pieces(fun, params, events)
 
@@ -53,7 +68,7 @@ def _mean_in_pieces(fun, params, events):
 
 def _mean_and_gradient(fun, params, events):
     n = len(jax.tree.leaves(events)[0])
-    pieces, size = _cut_of(n, n / TRAINED_ROWS)
+    pieces, size = _cut_of(n, TRAINED_ROWS)
 
     def share(params, rows, piece):
         return jnp.sum(jnp.where(rows < n, jax.vmap(partial(fun, params))(*piece), 0)) / n
@@ -69,10 +84,20 @@ def _mean_and_gradient(fun, params, events):
 _mean_in_pieces.defvjp(_mean_and_gradient, lambda fun, gradient, ct: (jax.tree.map(lambda g: ct * g, gradient), None))
 
 
-def _cut_of(n, wanted):
-    """(pieces, events in each), where so many pieces are wanted on a CPU."""
-    pieces = math.ceil(wanted) if jax.default_backend() == "cpu" else 1
-    size = -(-n // min(pieces, n))
+def _in_pieces(fun, events, size):
+    """``fun`` of many events, arrays [n, ...] -> arrays [n, ...], so many at a time."""
+    n = len(jax.tree.leaves(events)[0])
+    pieces, size = _cut_of(n, size)
+    if pieces == 1:
+        return fun(*events)
+    out = jax.lax.map(lambda piece: fun(*piece), _cut(events, pieces, size))
+    return jax.tree.map(lambda x: x.reshape(pieces * size, *x.shape[2:])[:n], out)
+
+
+def _cut_of(n, at_most):
+    """(pieces, events in each), of so many at most on a CPU, and of nearly equal size."""
+    pieces = -(-n // max(at_most, 1)) if jax.default_backend() == "cpu" else 1
+    size = -(-n // pieces)
     return -(-n // size), size
 
 

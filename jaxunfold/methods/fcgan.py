@@ -4,6 +4,7 @@ Bellagente et al., arXiv:1912.00477, section 3, Eqs. (9) to (11), Table 1; thesi
 """
 
 from collections.abc import Mapping
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +13,7 @@ import optax
 from jaxunfold import networks
 from jaxunfold.losses.energy import energy_score, spread_ratio
 from jaxunfold.losses.observable_mmd import build_observable_mmd
-from jaxunfold.methods.eventwise import over_events
+from jaxunfold.methods.eventwise import over_draws
 from jaxunfold.training.duel import Players, State, complaint, duel
 from jaxunfold.types import Batch, Method, Spec, Unfolded
 
@@ -79,16 +80,15 @@ def build(
     extra = None if mmd is None else build_observable_mmd(spec, **mmd)
     init, step = duel(players, optimizer, extra=extra, **training)
 
-    def draw(params, key, reco, num_draws):
-        shared = read(params, reco)
-        r = jax.random.normal(key, (num_draws, noise))
-        return jax.vmap(lambda one: make(params, one, shared))(r)
+    def push(state: State, latents, reco):
+        return over_draws(partial(make, state.ema), latents, reco, partial(read, state.ema))
 
-    def draws(params, key, reco, n, num_draws):
-        return jax.vmap(lambda k, one: draw(params, k, one, num_draws))(jax.random.split(key, n), reco)
+    def draws(key, state: State, reco, num_draws):
+        keys = jax.random.split(key, reco.features.shape[0])
+        return push(state, jax.vmap(lambda key: jax.random.normal(key, (num_draws, noise)))(keys), reco)
 
     def evaluate(state: State, batch: Batch, key):
-        found = draws(state.ema, key, batch.reco, len(batch.weight), SCORE_DRAWS)
+        found = draws(key, state, batch.reco, SCORE_DRAWS)
         score = jax.vmap(energy_score)(batch.truth, found)
         return {"loss": jnp.mean(batch.weight * score), "draw_spread": spread_ratio(batch.truth, found)}
 
@@ -96,14 +96,7 @@ def build(
         return loop("fcgan", init, step, evaluate, watch=complaint)
 
     def unfold(key, state: State, reco, num_draws: int) -> Unfolded:
-        n = reco.features.shape[0]
-        return Unfolded(draws(state.ema, key, reco, n, num_draws), jnp.zeros((n, num_draws)))
-
-    def push(state: State, latents, reco):
-        def one(latents, reco):
-            shared = read(state.ema, reco)
-            return jax.vmap(lambda r: make(state.ema, r, shared))(latents)
-
-        return over_events(one, (latents, reco), latents.shape[1])
+        drawn = draws(key, state, reco, num_draws)
+        return Unfolded(drawn, jnp.zeros(drawn.shape[:2]))
 
     return Method(fit, unfold, None, init, step, evaluate, push=push, latent_dim=noise)

@@ -8,6 +8,7 @@ easiest.
 """
 
 from collections.abc import Mapping
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +19,7 @@ from jaxunfold.errors import InputError
 from jaxunfold.losses.energy import energy_distance
 from jaxunfold.losses.moments import build_moments
 from jaxunfold.losses.observable_mmd import build_observable_mmd
+from jaxunfold.methods.eventwise import over_draws
 from jaxunfold.training.duel import Players, State, complaint, duel
 from jaxunfold.types import Batch, Method, Spec, Unfolded
 
@@ -77,7 +79,7 @@ def build(
     init, step = duel(Players(start, generate, noise, judge, unpaired), optimizer, extra=extra, **training)
 
     def push_params(params, latents, reco):
-        return jax.vmap(lambda z, one: jax.vmap(lambda r: generate(params, r, one))(z))(latents, reco)
+        return over_draws(partial(generate, params), latents, reco)
 
     def draws(params, key, reco, num_draws):
         return push_params(params, jax.random.normal(key, (len(reco.features), num_draws, noise)), reco)

@@ -5,6 +5,7 @@ again; new events are decoded from latents of a known distribution. Where someth
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -13,6 +14,7 @@ import jax.numpy as jnp
 from jaxunfold import networks
 from jaxunfold.errors import InputError
 from jaxunfold.losses.energy import energy_score, spread_ratio
+from jaxunfold.methods.eventwise import over_draws
 from jaxunfold.types import Batch, Method, Spec, Unfolded
 
 SCORE_DRAWS = 4
@@ -95,7 +97,7 @@ def method_of(
 
     def push(state, z, reco):
         params = ema_of(state)
-        return jax.vmap(lambda z, one: jax.vmap(lambda each: auto.decode(params, each, one))(z))(z, reco)
+        return over_draws(partial(auto.decode, params), z, reco)
 
     def draws(state, key, reco, num_draws):
         return push(state, drawn(state, key, (len(reco.features), num_draws)), reco)
