@@ -110,5 +110,5 @@ def load(workdir: str | os.PathLike) -> Run:
     found = checkpoint.restore(str(Path(workdir) / "checkpoints"), RESULT, template)
     if found is None:
         raise InputError(f"{workdir}: the training is not finished; start it again and it goes on")
-    state = jax.tree.map(jnp.asarray, found.tree)
+    state = jax.device_put(found.tree)
     return dataclasses.replace(run, state=state, support=load_support(workdir))
