@@ -50,7 +50,7 @@ def time_training(run: Run, source, batch_size: int, steps: int, repeats: int):
     compiled = time.perf_counter() - begin
     seconds = []
     for _ in range(repeats + 1):
-        (state, _, _), taken = timed(program, state, data, 0, 0, key)
+        (state, _), taken = timed(program, state, data, 0, 0, key)
         # a short epoch is cut into other dispatches than asked for
         seconds.append(taken * steps / plan.steps_per_dispatch)
     return state, plan.batch_size, compiled, seconds[1:]

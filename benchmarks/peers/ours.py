@@ -87,7 +87,7 @@ def build(a: Architecture, seed: int, compiled: bool) -> Peer:
         state = [placement.place(placement.copy(run.state), placement.replicated(mesh))]
 
         def task():
-            state[0], metrics, _ = program(state[0], data, 0, 0, key)
+            state[0], metrics = program(state[0], data, 0, 0, key)
             return float(metrics["loss"][-1])
 
         return task
@@ -111,7 +111,7 @@ def build(a: Architecture, seed: int, compiled: bool) -> Peer:
         def advance(steps):
             for _ in range(steps):
                 start, data = next(turns)
-                now, metrics, _ = program(state[0], data, start, state[1], key)
+                now, metrics = program(state[0], data, start, state[1], key)
                 state[:] = now, state[1] + 1
             return float(metrics["loss"][-1])
 

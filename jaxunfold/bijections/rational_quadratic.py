@@ -3,6 +3,7 @@
 Gregory and Delbourgo, IMA J. Numer. Anal. 2 (1982) 123; as a flow: Durkan et al., arXiv:1906.04032, Eqs. (4)-(8).
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -26,6 +27,7 @@ def clip(x, low, high):
     return jnp.where(x < low, low, jnp.where(x > high, high, x))
 
 
+@partial(jax.checkpoint, prevent_cse=False)
 def evaluate_bin(x, b: Bin):
     """Value and log-derivative at x, which must lie inside the bin (Eqs. (4) and (5))."""
     slope = b.height / b.width

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
-from jaxtyping import Array, Bool, Int, PyTree
+from jaxtyping import Array, Int, PyTree
 
 from jaxunfold.data import batches
 from jaxunfold.errors import InputError
@@ -87,24 +87,14 @@ def rows(data: PyTree, index: Int[Array, " b"]) -> PyTree:
     return jax.tree.map(lambda x: x.at[index].get(mode="promise_in_bounds"), data)
 
 
-def finite_leaves(tree: PyTree) -> Bool[Array, " leaves"]:
-    """For each leaf of the tree whether all of it is finite."""
-    return jnp.stack([_finite(leaf) for leaf in jax.tree.leaves(tree)])
-
-
-def _finite(leaf):
-    inexact = jnp.issubdtype(leaf.dtype, jnp.inexact)
-    return jnp.all(jnp.isfinite(leaf)) if inexact else jnp.array(True)
-
-
 @functools.lru_cache(maxsize=16)
 def make_dispatch(step: Callable, plan: Plan, mesh: Mesh, resident: bool) -> Callable:
     """Compile ``steps_per_dispatch`` training steps into one call; once for the same arguments.
 
-    Returns: (state, source, start, first_step, key) -> (state, metrics {name: [steps_per_dispatch]}, finite
-        [leaves]), with the state donated. source is (data [n, ...], order [n]) where the data live on the
-        device, else the dispatch's own batches [steps_per_dispatch, batch_size, ...]. start counts steps
-        within the epoch, first_step from the beginning of the stage.
+    Returns: (state, source, start, first_step, key) -> (state, metrics {name: [steps_per_dispatch]}), with the
+        state donated. source is (data [n, ...], order [n]) where the data live on the device, else the dispatch's
+        own batches [steps_per_dispatch, batch_size, ...]. start counts steps within the epoch, first_step from the
+        beginning of the stage.
     """
     size = plan.batch_size
 
@@ -120,8 +110,7 @@ def make_dispatch(step: Callable, plan: Plan, mesh: Mesh, resident: bool) -> Cal
             batch = jax.lax.with_sharding_constraint(gather(source, start, i), sharded(mesh))
             return step(state, batch, jax.random.fold_in(key, first_step + i))
 
-        state, metrics = jax.lax.scan(body, state, jnp.arange(plan.steps_per_dispatch))
-        return state, metrics, finite_leaves(state)
+        return jax.lax.scan(body, state, jnp.arange(plan.steps_per_dispatch))
 
     return jax.jit(dispatch, donate_argnums=0, out_shardings=replicated(mesh))
 

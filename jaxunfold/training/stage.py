@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
@@ -79,7 +80,6 @@ def run_stage(
         return placement.own(best if keeps_best else state)
 
     run_steps = dispatch.make_dispatch(step, plan, mesh, feed.is_resident(source))
-    names = [jax.tree_util.keystr(path, simple=True, separator="/") for path, _ in _leaves(state)]
     emit = _emitter(loop.callbacks, stage, at, epochs, total, plan)
     emit("start", {})
     last_save, pending, launched = time.monotonic(), None, at.step
@@ -88,10 +88,10 @@ def run_stage(
         """Wait for the dispatch before, while the device already works on the next."""
         nonlocal pending
         if pending is not None:
-            first, *found = pending
+            first, metrics = pending
             pending = None
-            metrics, finite = jax.device_get(found)
-            _refuse_non_finite(stage, first, metrics, [n for n, ok in zip(names, finite) if not ok], saved)
+            metrics = jax.device_get(metrics)
+            _refuse_non_finite(stage, first, metrics, saved)
             _add(at, metrics)
             at.step = first + plan.steps_per_dispatch
             emit("steps", {})
@@ -101,14 +101,15 @@ def run_stage(
     )
     try:
         for start, chunk in batches:
-            state, metrics, finite = run_steps(state, chunk, start, launched, keys.step)
+            state, metrics = run_steps(state, chunk, start, launched, keys.step)
             collect()
-            pending = (launched, metrics, finite)
+            pending = (launched, metrics)
             launched += plan.steps_per_dispatch
             epoch_done = launched % plan.steps_per_epoch == 0
             due = time.monotonic() - last_save >= loop.checkpoint_every_seconds
             if epoch_done or due:
                 collect()
+                _refuse_non_finite_state(stage, at.step, state, saved)
             if epoch_done:
                 values = {} if run_valid is None else run_valid(state)
                 _refuse_non_finite_values(stage, at.step // plan.steps_per_epoch, values, saved)
@@ -239,18 +240,29 @@ def _emitter(callbacks, stage, at, epochs, total, plan):
     return emit
 
 
-def _refuse_non_finite(stage, first, metrics, leaves, saved):
-    """Raise at the first step of a dispatch with a metric that is not finite, or at a state that is not."""
+def _refuse_non_finite(stage, first, metrics, saved):
+    """Raise at the first step of a dispatch with a metric that is not finite."""
     bad = {name: ~np.isfinite(values) for name, values in metrics.items()}
     any_bad = np.any([*bad.values()], axis=0) if bad else np.zeros(1, bool)
     if any_bad.any():
         i = int(np.argmax(any_bad))
         terms = ", ".join(f"{name} is {metrics[name][i]}" for name in metrics if bad[name][i])
         raise NonFiniteError(f"{stage}: step {first + i + 1}: {terms}; {_last(saved)}")
-    if leaves:
-        size = len(next(iter(metrics.values()))) if metrics else 1
-        where = ", ".join(leaves[:3]) + (f" and {len(leaves) - 3} more" if len(leaves) > 3 else "")
-        raise NonFiniteError(f"{stage}: step {first + size}: state not finite in {where}; {_last(saved)}")
+
+
+def _refuse_non_finite_state(stage, step, state, saved):
+    """Raise where an array of the state is not finite: before it is judged or saved.
+
+    On the host, for inside the compiled steps it takes half as many operations as a small network's gradient.
+    """
+    bad = [
+        jax.tree_util.keystr(path, simple=True, separator="/")
+        for path, leaf in _leaves(placement.own(state))
+        if jnp.issubdtype(leaf.dtype, jnp.inexact) and not np.isfinite(np.asarray(leaf)).all()
+    ]
+    if bad:
+        where = ", ".join(bad[:3]) + (f" and {len(bad) - 3} more" if len(bad) > 3 else "")
+        raise NonFiniteError(f"{stage}: step {step}: state not finite in {where}; {_last(saved)}")
 
 
 def _refuse_non_finite_values(stage, epoch, values, saved):
