@@ -29,6 +29,13 @@ def chain(*parts: Bijection) -> Bijection:
             log_det = log_det + part_log_det
         return x, log_det
 
+    def at_once(params, x, cond):
+        log_det = 0.0
+        for part, p in zip(parts, params):
+            x, part_log_det = part.forward_given(p, x, cond)
+            log_det = log_det + part_log_det
+        return x, log_det
+
     def inverse(params, z, ctx):
         log_det = 0.0
         for part, p, c in reversed(list(zip(parts, params, ctx))):
@@ -44,9 +51,8 @@ def chain(*parts: Bijection) -> Bijection:
         return tuple(started)
 
     invertible = all(part.inverse for part in parts)
-    return Bijection(
-        init, context, forward, inverse if invertible else None, start if any(part.start for part in parts) else None
-    )
+    has_start = any(part.start for part in parts)
+    return Bijection(init, context, forward, inverse if invertible else None, start if has_start else None, at_once)
 
 
 def repeat(part: Bijection, blocks: int) -> Bijection:
@@ -73,6 +79,14 @@ def repeat(part: Bijection, blocks: int) -> Bijection:
 
         return apply
 
+    def at_once(params, x, cond):
+        def body(carry, block):
+            x, log_det = carry
+            x, block_log_det = part.forward_given(block, x, cond)
+            return (x, log_det + block_log_det), None
+
+        return jax.lax.scan(body, (x, jnp.zeros((), x.dtype)), params)[0]
+
     def start(params, x, ctx):
         def body(x, block):
             started = part.start(block[0], x, block[1])
@@ -81,7 +95,7 @@ def repeat(part: Bijection, blocks: int) -> Bijection:
         return jax.lax.scan(body, x, (params, jax.tree.map(lambda c: jnp.swapaxes(c, 0, 1), ctx)))[1]
 
     inverse = run(part.inverse, True) if part.inverse else None
-    return Bijection(init, context, run(part.forward, False), inverse, start if part.start else None)
+    return Bijection(init, context, run(part.forward, False), inverse, start if part.start else None, at_once)
 
 
 def inverted(part: Bijection) -> Bijection:

@@ -44,19 +44,20 @@ def coupling(
         order = np.concatenate([np.setdiff1d(np.arange(dim), moved), moved]).astype(np.int32)
         back = np.argsort(order).astype(np.int32)
 
-    def run(elementwise):
+    def run(elementwise, apply_network):
         def apply(params, x, ctx):
             x = x if moved is None else x[order]
             first, second = x[:kept], x[kept:]
             seen = first if encode is None else encode(first)
-            theta = net.apply(params, seen, ctx).reshape(dim - kept, size)
+            theta = apply_network(params, seen, ctx).reshape(dim - kept, size)
             second, log_derivative = elementwise(second, theta)
             y = jnp.concatenate([first, second])
             return y if moved is None else y[back], jnp.sum(log_derivative)
 
         return apply
 
-    return Bijection(net.init, net.context, run(transform), run(inverse_transform))
+    there, back_again = run(transform, net.apply), run(inverse_transform, net.apply)
+    return Bijection(net.init, net.context, there, back_again, at_once=run(transform, net.at_once))
 
 
 def two_sided(dim: int, cond: int, make: Callable, interleaved: bool = False, **options) -> Bijection:

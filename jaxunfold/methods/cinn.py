@@ -89,7 +89,7 @@ def build(
         return bijection.context(params["flow"], encoder.apply(params["condition"], reco))
 
     def nll(params, truth, reco):
-        z, log_det = bijection.forward(params["flow"], truth, context(params, reco))
+        z, log_det = bijection.forward_given(params["flow"], truth, encoder.apply(params["condition"], reco))
         return negative_log_likelihood(z, log_det)
 
     def weighed(params, weight, truth, reco):
@@ -149,7 +149,7 @@ def build(
 
     def log_prob(state: State, truth, reco):
         def one(x, reco):
-            z, log_det = bijection.forward(state.ema["flow"], x, context(state.ema, reco))
+            z, log_det = bijection.forward_given(state.ema["flow"], x, encoder.apply(state.ema["condition"], reco))
             return standard_normal_log_prob(z) + log_det
 
         return over_events(one, (truth, reco))

@@ -46,11 +46,13 @@ class Conditioner(NamedTuple):
     """A network of (x, cond) whose share that sees only cond is computed ahead.
 
     init: key -> params. context: (params, cond [c]) -> [hidden]. apply: (params, x [d], context) -> [outputs].
+    at_once: (params, x [d], cond [c]) -> [outputs], the same of an event whose context nothing else shares.
     """
 
     init: Callable
     context: Callable
     apply: Callable
+    at_once: Callable
 
 
 def activation_of(name: str) -> Callable:

@@ -7,7 +7,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from jaxunfold.networks.base import Conditioner, Network, activation_of
-from jaxunfold.networks.product import dot_general
+from jaxunfold.networks.product import dot_general, product
 
 Dense = partial(nn.Dense, dot_general=dot_general)
 
@@ -50,14 +50,25 @@ class _ConditionerMLP(nn.Module):
         return self.from_cond(cond) if self.cond else self.bias
 
     def __call__(self, x, context):
+        return self.rest(self.from_x(x) + context)
+
+    def rest(self, h):
         act = activation_of(self.activation)
-        h = act(self.from_x(x) + context)
+        h = act(h)
         for dense in self.inner:
             h = h + act(dense(h)) if self.residual else act(dense(h))
         return self.last(h)
 
     def everything(self, x, cond):
         return self(x, self.context(cond))
+
+    def at_once(self, x, cond):
+        if not self.cond:
+            return self(x, self.bias)
+        # one product in the place of two: that of x alone is short inside, and runs at a third of the rate
+        kernels = [dense.variables["params"]["kernel"] for dense in (self.from_cond, self.from_x)]
+        h = product(jnp.concatenate([cond, x]), jnp.concatenate(kernels))
+        return self.rest(h + self.from_cond.variables["params"]["bias"])
 
 
 def mlp(
@@ -118,4 +129,7 @@ def conditioner(
     def context(params, cond):
         return module.apply(params, cond, method="context")
 
-    return Conditioner(init, context, module.apply)
+    def at_once(params, x, cond):
+        return module.apply(params, x, cond, method="at_once")
+
+    return Conditioner(init, context, module.apply, at_once)
