@@ -97,18 +97,25 @@ def prepare(config: ConfigDict, path: str, base: runs.Run | None = None) -> tupl
     pipeline = problems.make_pipeline(config, problem)
     if base is not None and base.problem != problem:
         raise InputError(f"{path}: expected the columns of the base run, {base.problem}, found {problem}")
-    fitted = preprocess.fit(pipeline, accepted(train)) if base is None else base.fitted
+    # a file too large for the device needs no mirror images to be enough
+    axes = () if stream else tuple(data["augment"])
+    kept, seen = accepted(train), None
+    if base is None:
+        # with the images, so that a fit of one is the image of a fit
+        resolution = preprocess.fit_resolution(pipeline, mirror.augment(kept, axes))
+        seen = preprocess.measure(pipeline, resolution, kept)
+        fitted = preprocess.fit(pipeline, kept, resolution, seen)
+    else:
+        fitted = base.fitted
     about = {"data": fingerprint(path), "train_events": len(parts.train), "test_events": len(parts.test)}
     about["sample"] = sample_of(train.attrs) | {"file": Path(path).name}
     run = runs.assemble(config, problem, fitted, about=about)
     if not run.method.whole_sample:
-        train, valid, test = accepted(train), accepted(valid), accepted(test)
+        train, valid, test = kept, accepted(valid), accepted(test)
     # mirror images say nothing of their own on weights that are to be learned
-    run.about["copies"] = 1 if stream else 2 ** len(data["augment"])
+    run.about["copies"] = 2 ** len(axes)
     run.about["independent"] = independent_events(train, len(parts.train) if stream else len(train))
-    if not stream:
-        # a file too large for the device needs no mirror images to be enough
-        train = mirror.augment(train, tuple(data["augment"]))
+    train = mirror.augment(train, axes)
     rows = parts.train
     if stream and not run.method.whole_sample:
         rows = batches.accepted_rows(path, rows, ("pass_truth",) if alone else ("pass_truth", "pass_reco"))
@@ -117,7 +124,13 @@ def prepare(config: ConfigDict, path: str, base: runs.Run | None = None) -> tupl
     def encode(events):
         return preprocess.encode(pipeline, fitted, truth_alone(events) if alone else events)
 
-    source = batches.stream(path, rows, encode) if stream else encode(train)
+    if stream:
+        source = batches.stream(path, rows, encode)
+    elif run.method.whole_sample:
+        source = encode(train)
+    else:
+        seen = mirror.measure(pipeline, fitted.resolution, kept, axes, seen)
+        source = preprocess.encode(pipeline, fitted, train, seen)
     run.about["holds"] = batches.describe(source.take(np.arange(2)) if stream else source)
     return run, source, encode(valid) if len(valid) else None, test
 

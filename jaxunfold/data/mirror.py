@@ -1,13 +1,28 @@
-"""More training events for nothing: mirror images, which the collisions and the detector cannot tell apart."""
+"""More training events for nothing: mirror images, which the collisions and the detector cannot tell apart.
+
+What a network sees of an image follows from what it sees of the event, mostly by a change of signs, so that nothing
+is fitted twice.
+"""
 
 import dataclasses
 from collections.abc import Sequence
+from typing import NamedTuple
 
+import jax
 import numpy as np
 
+from jaxunfold.data import preprocess
 from jaxunfold.data.events import Events, concatenate
 from jaxunfold.errors import InputError
+from jaxunfold.physics.kinematic_fit import Resolution
 from jaxunfold.physics.symmetries import reflect
+from jaxunfold.types import Anchor
+
+COMPARED = 64
+"""Events whose images are measured themselves, to see what becomes of each number."""
+
+CLOSE = 0.02
+"""How far off, in widths among these events, an image's number may be: a fit in float32 ends that far off."""
 
 
 def augment(events: Events, axes: Sequence[str]) -> Events:
@@ -54,3 +69,92 @@ def odd(names: Sequence[str], axis: str) -> np.ndarray:
     """Which of these columns change sign, [len(names)]."""
     stems = STEMS.get(axis, ())
     return np.array([name.endswith(f"_p{axis}") or name.partition("_")[0] in stems for name in names], bool)
+
+
+def measure(
+    p: preprocess.Pipeline,
+    resolution: Resolution | None,
+    events: Events,
+    axes: Sequence[str],
+    seen: preprocess.Seen | None = None,
+) -> preprocess.Seen:
+    """``preprocess.measure`` of the events and their images as ``augment`` has them, from that of the events alone.
+
+    Args:
+      p: The pipeline. resolution: What its fit assumes. seen: ``preprocess.measure`` of the events, where at hand.
+    """
+    seen = preprocess.measure(p, resolution, events) if seen is None else seen
+    for axis in axes:
+        images = mirror(events, axis)
+        direct = preprocess.measure(p, resolution, images[:COMPARED])
+        reflected = _reflected(p, seen, direct)
+        if reflected is None:
+            reflected = preprocess.measure(p, resolution, images)
+        seen = _joined(seen, reflected)
+        events = concatenate([events, images])
+    return seen
+
+
+def _reflected(p, seen, direct):
+    """What is seen of the images, if signs and half turns make it of what is seen of the events; None if not.
+
+    direct: The same of the first images themselves.
+    """
+    first = _first(seen, len(direct.features))
+    features = _rule(first.features, direct.features)
+    anchor = _rule(first.anchor.x, direct.anchor.x, np.array(p.coordinates.periodic))
+    if features is None or anchor is None:
+        return None
+    frame, objects = seen.anchor.frame, seen.objects
+    if frame is not None:
+        turned = anchor.sign[:, None] * anchor.sign
+        size = CLOSE * np.diagonal(direct.anchor.frame, axis1=1, axis2=2)[:, :, None]
+        if np.any(np.abs(turned * first.anchor.frame - direct.anchor.frame) > size):
+            return None
+        frame = turned * frame
+    if objects is not None:
+        columns = objects.shape[-1]
+        rule = _rule(first.objects.reshape(-1, columns), direct.objects.reshape(-1, columns))
+        if rule is None:
+            return None
+        objects = rule.of(objects)
+    return preprocess.Seen(features.of(seen.features), objects, Anchor(anchor.of(seen.anchor.x), frame))
+
+
+class _Rule(NamedTuple):
+    """x -> sign x of every column, or half a turn more where ``turned``."""
+
+    sign: np.ndarray
+    turned: np.ndarray
+
+    def of(self, x):
+        x = self.sign * x
+        return np.where(self.turned, _wrapped(np.pi + x), x).astype(np.float32)
+
+
+def _rule(values, images, periodic=False):
+    """What makes the images [m, c] of the values [m, c], column by column; None if it is not signs and half turns."""
+    shape = values.shape[1]
+    one, no = np.ones(shape, np.float32), np.zeros(shape, bool)
+    periodic = np.broadcast_to(periodic, shape)
+    near = CLOSE * np.std(values, axis=0) + 1e-6
+    best, left = _Rule(one, no), np.full(shape, np.inf)
+    for rule in (_Rule(one, no), _Rule(-one, no), _Rule(one, periodic), _Rule(-one, periodic)):
+        off = images - rule.of(values)
+        off = np.max(np.abs(np.where(periodic, _wrapped(off), off)), axis=0)
+        better = off < left
+        best = _Rule(*(np.where(better, new, old) for new, old in zip(rule, best)))
+        left = np.minimum(left, off)
+    return best if np.all(left <= near) else None
+
+
+def _wrapped(angle):
+    return np.pi - np.mod(np.pi - angle, 2 * np.pi)
+
+
+def _first(seen, count):
+    return jax.tree.map(lambda x: x[:count], seen)
+
+
+def _joined(a, b):
+    return jax.tree.map(lambda *x: np.concatenate(x), a, b)

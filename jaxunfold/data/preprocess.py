@@ -63,6 +63,15 @@ class Fitted(NamedTuple):
     object_scale: Array | None = None
 
 
+class Seen(NamedTuple):
+    """What ``Pipeline.measure`` makes of measured events, numpy arrays [n, ...]: features [n, r] and objects, both
+    not yet standardised, and anchors."""
+
+    features: np.ndarray
+    objects: np.ndarray | None
+    anchor: Anchor
+
+
 def build_pipeline(
     truth_names: Sequence[str],
     reco_names: Sequence[str],
@@ -195,14 +204,21 @@ def fit_resolution(p: Pipeline, events: Events) -> kf.Resolution | None:
     return kf.fit_resolution(residuals, x, ~p.relative)
 
 
-def fit(p: Pipeline, events: Events) -> Fitted:
+def measure(p: Pipeline, resolution: kf.Resolution | None, events: Events) -> Seen:
+    """What is seen of measured events, in chunks; the kinematic fit, where there is one, is what takes long."""
+    return Seen(*_apply_in_chunks(partial(p.measure, resolution), *_arrays(events)))
+
+
+def fit(p: Pipeline, events: Events, resolution: kf.Resolution | None = None, seen: Seen | None = None) -> Fitted:
     """Fit the preprocessing on training events.
 
+    Args:
+      resolution, seen: ``fit_resolution`` and ``measure`` of them, where they are at hand.
     Raises: InputError if a coordinate or feature is not finite ("row 17: log_m_ll is nan") or constant.
     """
-    resolution = fit_resolution(p, events)
-    reco, mask, extra = _arrays(events)
-    raw, objects, anchor = _apply_in_chunks(partial(p.measure, resolution), reco, mask, extra)
+    resolution = fit_resolution(p, events) if resolution is None else resolution
+    raw, objects, anchor = measure(p, resolution, events) if seen is None else seen
+    mask = _arrays(events)[1]
     truth = np.asarray(events.truth, np.float32)
     x, _ = _apply_in_chunks(p.relate, truth, anchor)
     _refuse_nonfinite(events, x, p.coordinates.names)
@@ -280,10 +296,10 @@ def decode(p: Pipeline, fitted: Fitted, z: np.ndarray, anchor: Anchor) -> np.nda
     return _apply_in_chunks(jax.jit(jax.vmap(one)), np.asarray(z), anchor)
 
 
-def encode_reco(p: Pipeline, fitted: Fitted, events: Events) -> Reco:
-    """Measured events [n] as a network sees them; numpy arrays, in chunks."""
-    reco, mask, extra = _arrays(events)
-    raw, objects, anchor = _apply_in_chunks(partial(p.measure, fitted.resolution), reco, mask, extra)
+def encode_reco(p: Pipeline, fitted: Fitted, events: Events, seen: Seen | None = None) -> Reco:
+    """Measured events [n] as a network sees them; numpy arrays. seen: ``measure`` of them, where it is at hand."""
+    raw, objects, anchor = measure(p, fitted.resolution, events) if seen is None else seen
+    mask = _arrays(events)[1]
     _refuse_nonfinite(events, raw, feature_names(p))
     _refuse_nonfinite(events, anchor.x, p.coordinates.names)
     features = (raw - np.asarray(fitted.feature_mean)) / np.asarray(fitted.feature_scale)
@@ -296,17 +312,19 @@ def encode_reco(p: Pipeline, fitted: Fitted, events: Events) -> Reco:
 _to_normal = jax.jit(jax.vmap(quantile.to_normal, in_axes=(None, 0)))
 
 
-def encode(p: Pipeline, fitted: Fitted, events: Events) -> Batch:
+def encode(p: Pipeline, fitted: Fitted, events: Events, seen: Seen | None = None) -> Batch:
     """Paired events [n] as a batch of numpy arrays; weights are scaled to a mean of one.
 
     Events that do not pass at truth or reco level have place holders there.
 
+    Args:
+      seen: ``measure`` of events that all pass, where it is at hand.
     Raises: InputError if the events have no truth or a coordinate is not finite.
     """
     if events.truth is None:
         raise InputError(f"{events.path or 'events'}: expected a truth dataset, found none")
     events = with_placeholders(events)
-    reco = encode_reco(p, fitted, events)
+    reco = encode_reco(p, fitted, events, seen)
     truth = np.asarray(events.truth, np.float32)
     x, _ = _apply_in_chunks(p.relate, truth, reco.anchor)
     z, _ = _apply_in_chunks(partial(_to_normal, fitted.quantiles), x)
