@@ -18,11 +18,12 @@ from jaxunfold.physics.kinematic_fit import Resolution
 from jaxunfold.physics.symmetries import reflect
 from jaxunfold.types import Anchor
 
-COMPARED = 64
-"""Events whose images are measured themselves, to see what becomes of each number."""
+COMPARED = preprocess.CHUNKS[-1]
+"""Events whose images are measured themselves, to see what becomes of each number; so many as are measured at once."""
 
-CLOSE = 0.02
-"""How far off, in widths among these events, an image's number may be: a fit in float32 ends that far off."""
+CLOSE = 0.01
+"""How far off, in widths among these events, an image's number may be in all of them but one in a hundred: fits in
+float32 end that far apart."""
 
 
 def augment(events: Events, axes: Sequence[str]) -> Events:
@@ -86,8 +87,9 @@ def measure(
     seen = preprocess.measure(p, resolution, events) if seen is None else seen
     for axis in axes:
         images = mirror(events, axis)
-        direct = preprocess.measure(p, resolution, images[:COMPARED])
-        reflected = _reflected(p, seen, direct)
+        reflected = None
+        if len(images) > COMPARED:
+            reflected = _reflected(p, seen, preprocess.measure(p, resolution, images[:COMPARED]))
         if reflected is None:
             reflected = preprocess.measure(p, resolution, images)
         seen = _joined(seen, reflected)
@@ -108,8 +110,8 @@ def _reflected(p, seen, direct):
     frame, objects = seen.anchor.frame, seen.objects
     if frame is not None:
         turned = anchor.sign[:, None] * anchor.sign
-        size = CLOSE * np.diagonal(direct.anchor.frame, axis1=1, axis2=2)[:, :, None]
-        if np.any(np.abs(turned * first.anchor.frame - direct.anchor.frame) > size):
+        size = np.diagonal(direct.anchor.frame, axis1=1, axis2=2)[:, :, None]
+        if np.any(_largest((turned * first.anchor.frame - direct.anchor.frame) / size) > CLOSE):
             return None
         frame = turned * frame
     if objects is not None:
@@ -141,11 +143,15 @@ def _rule(values, images, periodic=False):
     best, left = _Rule(one, no), np.full(shape, np.inf)
     for rule in (_Rule(one, no), _Rule(-one, no), _Rule(one, periodic), _Rule(-one, periodic)):
         off = images - rule.of(values)
-        off = np.max(np.abs(np.where(periodic, _wrapped(off), off)), axis=0)
+        off = _largest(np.where(periodic, _wrapped(off), off))
         better = off < left
         best = _Rule(*(np.where(better, new, old) for new, old in zip(rule, best)))
         left = np.minimum(left, off)
     return best if np.all(left <= near) else None
+
+
+def _largest(off):
+    return np.quantile(np.abs(off), 0.99, axis=0)
 
 
 def _wrapped(angle):

@@ -33,14 +33,15 @@ def counted(pipeline):
 
 
 @pytest.mark.parametrize("name", ["tree, fit", "tree, relative", "momenta"])
-def test_images_are_seen_as_if_they_had_been_measured(zw_events, name):
+def test_images_are_seen_as_if_they_had_been_measured(monkeypatch, zw_events, name):
     """To a few hundredths of the width of each number, where a fit in float32 ends; most agree far better."""
+    monkeypatch.setattr(mirror, "COMPARED", 64)
     events = smeared(zw_events[:128])
     pipeline, calls = counted(build(events, SECTIONS[name]))
     images = mirror.augment(events, AXES)
     resolution = preprocess.fit_resolution(pipeline, images)
     ours = mirror.measure(pipeline, resolution, events, AXES)
-    # in pieces of 64: all events, and the first 64 images of each axis
+    # in one piece all events, in one each the first 64 images of each axis
     assert calls == [4096] + 2 * [64]
     direct = preprocess.measure(pipeline, resolution, images)
     for found, exact in zip(jax.tree.leaves(ours), jax.tree.leaves(direct)):
@@ -57,7 +58,8 @@ def test_a_resolution_fitted_with_images_has_no_side(zw_events):
     assert np.all(np.abs(bias[:leaves]) > 1e-4)
 
 
-def test_images_that_do_not_follow_by_signs_are_measured(zw_events):
+def test_images_that_do_not_follow_by_signs_are_measured(monkeypatch, zw_events):
+    monkeypatch.setattr(mirror, "COMPARED", 64)
     plain = build(zw_events, SECTIONS["tree, absolute"])
 
     def measure(resolution, reco, mask, extra):
