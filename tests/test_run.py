@@ -258,3 +258,12 @@ def test_configs_that_do_not_fit(table_run, key, value, message):
     config.update_from_flattened_dict({key: value})
     with pytest.raises(InputError, match=message):
         runs.assemble(config, table_run.problem, table_run.fitted)
+
+
+@pytest.mark.parametrize(("events", "draws"), [(1, 1), (150, 1000), (131_073, 1), (7, 131_072), (1000, 131)])
+def test_calls_are_equal_and_as_few_as_their_bound_allows(events, draws):
+    size = runs.events_per_call(events, draws)
+    calls = -(-events // size)
+    assert size * draws <= runs.DRAWS_PER_CALL
+    assert calls == -(-events // (runs.DRAWS_PER_CALL // draws))
+    assert size * calls - events < calls

@@ -19,7 +19,7 @@ from jaxunfold.physics.symmetries import reflect
 from jaxunfold.types import Anchor
 
 COMPARED = preprocess.CHUNKS[-1]
-"""Events whose images are measured themselves, to see what becomes of each number; so many as are measured at once."""
+"""Events whose images are measured themselves, to see what becomes of each number: one piece of those that are."""
 
 CLOSE = 0.01
 """How far off, in widths among these events, an image's number may be in all of them but one in a hundred: fits in

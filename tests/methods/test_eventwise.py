@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxunfold.methods import eventwise
-from jaxunfold.methods.eventwise import mean_over_events, over_events
+from jaxunfold.methods.eventwise import mean_over_events, over_draws, over_events
 
 
 @pytest.mark.parametrize("n", [1, 7, 8, 30])
@@ -22,6 +22,27 @@ def test_pieces_give_what_all_at_once_gives(monkeypatch, n, rows):
         *(jax.tree.leaves(f) for f in (over_events(fun, (x, scale), rows), jax.vmap(fun)(x, scale)))
     ):
         np.testing.assert_array_equal(ours, plain)
+
+
+@pytest.mark.parametrize("n", [1, 7, 30])
+@pytest.mark.parametrize("draws", [1, 3, 20])
+def test_draws_in_pieces_are_those_of_all_at_once(monkeypatch, n, draws):
+    """Also where an event has more draws than a piece has rows."""
+    monkeypatch.setattr(eventwise, "ROWS", 8)
+    latents = jax.random.normal(jax.random.key(0), (n, draws, 2))
+    events = {"a": jnp.arange(1.0 * n), "b": jnp.arange(2.0 * n).reshape(n, 2)}
+
+    def context(event):
+        return event["a"] * event["b"]
+
+    def draw(z, ctx):
+        return {"x": z * ctx, "sum": jnp.sum(z) + ctx[0]}
+
+    plain = jax.vmap(lambda z, event: jax.vmap(lambda one: draw(one, context(event)))(z))(latents, events)
+    ours = over_draws(draw, latents, events, context)
+    for found, exact in zip(jax.tree.leaves(ours), jax.tree.leaves(plain)):
+        assert found.shape == exact.shape
+        np.testing.assert_array_equal(found, exact)
 
 
 @pytest.mark.parametrize("n", [1, 8, 30])
