@@ -107,12 +107,14 @@ def build_pipeline(
     pipeline = Pipeline(
         coords, feats, np.array([n in chosen for n in coords.names]), reference, scaling, len(truth_names)
     )
-    # the kinematic fit takes seconds to compile, so that fitting and encoding share one program
-    measure = jax.jit(
-        jax.vmap(partial(_raw, pipeline), in_axes=(None, 0, 0, 0)),
-        compiler_options=compilation.options(compilation.LONG),
-    )
-    return pipeline._replace(measure=measure, relate=jax.jit(jax.vmap(partial(_relative, pipeline))))
+    # they take seconds to compile, so that fitting and encoding share each program
+    measure = _compiled(jax.vmap(partial(_raw, pipeline), in_axes=(None, 0, 0, 0)))
+    return pipeline._replace(measure=measure, relate=_compiled(jax.vmap(partial(_relative, pipeline))))
+
+
+def _compiled(fn):
+    """A long elementwise function, compiled quickly."""
+    return jax.jit(fn, compiler_options=compilation.options(compilation.LONG))
 
 
 def feature_names(p: Pipeline) -> tuple[str, ...]:
@@ -199,7 +201,7 @@ def fit_resolution(p: Pipeline, events: Events) -> kf.Resolution | None:
         return kf.difference(seen, kf.measured(truth)), p.coordinates.encode(truth)[0]
 
     reco, _, _ = _arrays(events)
-    residuals, x = _apply_in_chunks(jax.jit(jax.vmap(one)), np.asarray(events.truth, np.float32), reco)
+    residuals, x = _apply_in_chunks(_compiled(jax.vmap(one)), np.asarray(events.truth, np.float32), reco)
     _refuse_nonfinite(events, x, p.coordinates.names)
     return kf.fit_resolution(residuals, x, ~p.relative)
 
