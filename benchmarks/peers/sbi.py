@@ -8,6 +8,7 @@ from benchmarks.peers import NotOffered, Peer
 from benchmarks.peers.architecture import Architecture
 
 torch.set_num_threads(1)
+MANY = 1_000_000
 
 
 def none_to_time(*_):
@@ -28,7 +29,12 @@ def build(a: Architecture, seed: int, compiled: bool) -> Peer:
         def advance(steps):
             # so many batches of 200 are a part of an epoch: it trains by whole ones
             epochs[0] += max(1, round(200 * steps / (0.9 * len(truth))))
-            found[:] = [estimator.train(max_num_epochs=epochs[0], resume_training=epochs[0] > 1 and bool(found))]
+            # its own rule for an end counts a training that is resumed twice
+            found[:] = [
+                estimator.train(
+                    max_num_epochs=epochs[0], stop_after_epochs=MANY, resume_training=epochs[0] > 1 and bool(found)
+                )
+            ]
             return float(estimator.summary["training_loss"][-1])
 
         def draw(features):
