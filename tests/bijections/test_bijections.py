@@ -229,8 +229,9 @@ def test_condition_matters(case):
     assert same == (case.name in UNCONDITIONAL)
 
 
-@pytest.mark.parametrize("name", BIJECTIONS)
+@pytest.mark.parametrize("name", [name for name in BIJECTIONS if "flow" not in name])
 def test_compiled_is_eager(name):
+    """Of every part that flows are made of."""
     bijection = BIJECTIONS[name]()
     params = perturbed(start_of(bijection))
     x, cond = jnp.linspace(-2.0, 2.5, DIM), jnp.ones(COND)
@@ -312,7 +313,7 @@ def test_every_component_is_transformed_by_some_block(dim, blocks):
     assert len(np.unique(ranks[:, 0], axis=0)) > 1
 
 
-@pytest.mark.parametrize("name", ["affine coupling", "glow block", "spline flow", "circular flow"])
+@pytest.mark.parametrize("name", ["affine coupling", "glow block", "affine flow"])
 def test_a_condition_used_once_gives_what_its_context_gives(name):
     """Value, log-determinant and gradients by parameters, event and condition, to rounding."""
     bijection = BIJECTIONS[name]()
