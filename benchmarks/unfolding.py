@@ -162,6 +162,7 @@ def measure(args) -> dict:
                 part: now[part] | {name: record[part][name]} if name in record[part] else now[part]
                 for part in ("ours", "peers")
             }
+        record["peers"] = {name: record["peers"][name] for name in RECIPES if name in record["peers"]}
         RESULT.write_text(json.dumps(record, indent=1) + "\n")
     return record
 
