@@ -11,8 +11,9 @@ from jaxunfold.report import style
 
 PAGE = ROOT / "benchmarks" / "unfolding.md"
 FIGURE = ROOT / "benchmarks" / "figures" / "speed_unfolding.png"
-COLOURS = {"jaxunfold": "black"}
-"""Of libraries in the figure; the others follow the style's cycle, whose first colour is our whole recipe's."""
+COLOURS = {name: f"C{i + 1}" for i, name in enumerate(("FrEIA", "zuko", "nflows", "normflows", "flowjax", "distrax"))}
+COLOURS |= {"sbi": "0.6", "jaxunfold": "black"}
+"""Of libraries in the figure; the first colour of the style is our whole recipe's."""
 
 HEAD = f"""# Unfolding: time to quality
 
@@ -81,22 +82,17 @@ def table(record: dict) -> str:
 def draw(record: dict) -> None:
     """KS distance of m_jj against CPU seconds, momenta and our coordinates in a panel each."""
     with style.context():
-        figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained", sharey=True, sharex=True)
-        panels = {
-            "momenta": ("trained on momentum components", 0.6),
-            "ours": ("trained on a table of our coordinates", 0.76),
-        }
-        for ax, (coordinates, (text, height)) in zip(axes, panels.items()):
+        figure, axes = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained", sharey=True, sharex=True)
+        panels = {"momenta": "trained on momentum components", "ours": "trained on a table of our coordinates"}
+        for ax, (coordinates, text) in zip(axes, panels.items()):
             rows = [row for row in record["peers"].values() if row.get("looks")]
             rows = [row for row in rows if row["recipe"]["coordinates"] == coordinates]
-            for i, row in enumerate(rows):
+            for row in rows:
                 looks = row["looks"]
                 library = row["recipe"]["library"]
-                color = COLOURS.get(library, f"C{i + 1}")
-                ax.plot(
-                    [x["cpu"] for x in looks], [x["ks"] for x in looks], "-", color=color, lw=1,
-                    label=library,
-                )  # fmt: skip
+                color = COLOURS[library]
+                label = "jaxunfold, the same table" if library == "jaxunfold" else library
+                ax.plot([x["cpu"] for x in looks], [x["ks"] for x in looks], "-", color=color, lw=1, label=label)
                 if reached(looks[-1]):
                     ax.plot(looks[-1]["cpu"], looks[-1]["ks"], "o", color=color)
             for looks in record["ours"]["jaxunfold"]:
@@ -114,8 +110,9 @@ def draw(record: dict) -> None:
                     ax.plot(x[-1], y[-1], "o", color="C0")
             ax.axhline(KS, color="0.4", lw=1, ls="--")
             ax.set(xscale="log", yscale="log", xlabel="CPU time [s]", title=text, xlim=(5, 1000), ylim=(5e-3, 1))
-            ax.legend(loc="center left", bbox_to_anchor=(0.02, height), fontsize=7)
         axes[0].set_ylabel(r"KS distance of $m_{jj}$")
+        handles = {label: h for ax in axes for h, label in zip(*ax.get_legend_handles_labels())}
+        figure.legend(handles.values(), handles.keys(), loc="outside right upper", fontsize=8)
         figure.savefig(FIGURE, dpi=110)
         plt.close(figure)
 
