@@ -21,6 +21,7 @@ from jaxunfold.data import support as supports
 from jaxunfold.data.columns import match_columns
 from jaxunfold.data.events import Events, read, truth_alone, with_placeholders
 from jaxunfold.errors import InputError
+from jaxunfold.methods.eventwise import equal_size
 from jaxunfold.types import Anchor, Key, Method, Reco, Unfolded
 
 DRAWS_PER_CALL = 131072
@@ -28,12 +29,7 @@ DRAWS_PER_CALL = 131072
 
 def events_per_call(num_events: int, num_draws: int) -> int:
     """How many of a sample's events are unfolded at a time: all calls have the same, and the last is nearly full."""
-    return _even(num_events, max(1, DRAWS_PER_CALL // num_draws))
-
-
-def _even(total: int, at_most: int) -> int:
-    """The size of equal parts, as few as there can be of so many at most."""
-    return -(-total // -(-total // at_most))
+    return equal_size(num_events, max(1, DRAWS_PER_CALL // num_draws))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -213,7 +209,7 @@ class Run:
         size: Events at a time, None for ``events_per_call`` of these. first: The part's first row in the sample, a
           multiple of size. With the same size a sample's parts have the draws that it has as a whole.
         """
-        n, draws = len(encoded.features), _even(num_draws, DRAWS_PER_CALL)
+        n, draws = len(encoded.features), equal_size(num_draws, DRAWS_PER_CALL)
         size = size or events_per_call(n, num_draws)
         parts = []
         for start in range(0, n, size):
@@ -308,7 +304,7 @@ class Run:
             return jax.vmap(jax.vmap(self.pipeline.features.restore))(raw)
 
         truth = np.asarray(truth, np.float32)
-        size, out = max(1, min(len(truth), DRAWS_PER_CALL // num_draws)), []
+        size, out = events_per_call(len(truth), num_draws), []
         for start in range(0, len(truth), size):
             part = truth[start : start + size]
             drawn = piece(self.state, jax.random.fold_in(key, start), _padded(part, size))
@@ -342,7 +338,7 @@ class Run:
         n = len(encoded.features)
         if len(truth) != n:
             raise InputError(f"log_prob: expected truth of {n} events as reco, found {len(truth)}")
-        size, out = min(n, 16384), []
+        size, out = equal_size(n, 16384), []
         for start in range(0, n, size):
             part = jax.tree.map(lambda a, s=start: _padded(a[s : s + size], size), (truth, encoded))
             out.append(np.asarray(density(self.state, *part))[..., : n - start])

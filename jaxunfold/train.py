@@ -99,10 +99,11 @@ def prepare(config: ConfigDict, path: str, base: runs.Run | None = None) -> tupl
         raise InputError(f"{path}: expected the columns of the base run, {base.problem}, found {problem}")
     # a file too large for the device needs no mirror images to be enough
     axes = () if stream else tuple(data["augment"])
-    kept, seen = accepted(train), None
+    kept = accepted(train)
+    images, seen = mirror.augment(kept, axes), None
     if base is None:
         # with the images, so that a fit of one is the image of a fit
-        resolution = preprocess.fit_resolution(pipeline, mirror.augment(kept, axes))
+        resolution = preprocess.fit_resolution(pipeline, images)
         seen = preprocess.measure(pipeline, resolution, kept)
         fitted = preprocess.fit(pipeline, kept, resolution, seen)
     else:
@@ -115,7 +116,7 @@ def prepare(config: ConfigDict, path: str, base: runs.Run | None = None) -> tupl
     # mirror images say nothing of their own on weights that are to be learned
     run.about["copies"] = 2 ** len(axes)
     run.about["independent"] = independent_events(train, len(parts.train) if stream else len(train))
-    train = mirror.augment(train, axes)
+    train = mirror.augment(train, axes) if run.method.whole_sample else images
     rows = parts.train
     if stream and not run.method.whole_sample:
         rows = batches.accepted_rows(path, rows, ("pass_truth",) if alone else ("pass_truth", "pass_reco"))
@@ -129,8 +130,9 @@ def prepare(config: ConfigDict, path: str, base: runs.Run | None = None) -> tupl
     elif run.method.whole_sample:
         source = encode(train)
     else:
-        seen = mirror.measure(pipeline, fitted.resolution, kept, axes, seen)
-        source = preprocess.encode(pipeline, fitted, train, seen)
+        seen = preprocess.measure(pipeline, fitted.resolution, kept) if seen is None else seen
+        seen = mirror.measure(pipeline, fitted.resolution, images, seen)
+        source = preprocess.encode(pipeline, fitted, images, seen)
     run.about["holds"] = batches.describe(source.take(np.arange(2)) if stream else source)
     return run, source, encode(valid) if len(valid) else None, test
 

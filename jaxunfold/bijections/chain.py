@@ -23,25 +23,13 @@ def chain(*parts: Bijection) -> Bijection:
         return tuple(part.context(p, cond) for part, p in zip(parts, params))
 
     def forward(params, x, ctx):
-        log_det = 0.0
-        for part, p, c in zip(parts, params, ctx):
-            x, part_log_det = part.forward(p, x, c)
-            log_det = log_det + part_log_det
-        return x, log_det
+        return _in_turn(x, [(part.forward, p, c) for part, p, c in zip(parts, params, ctx)])
 
     def at_once(params, x, cond):
-        log_det = 0.0
-        for part, p in zip(parts, params):
-            x, part_log_det = part.forward_given(p, x, cond)
-            log_det = log_det + part_log_det
-        return x, log_det
+        return _in_turn(x, [(part.forward_given, p, cond) for part, p in zip(parts, params)])
 
     def inverse(params, z, ctx):
-        log_det = 0.0
-        for part, p, c in reversed(list(zip(parts, params, ctx))):
-            z, part_log_det = part.inverse(p, z, c)
-            log_det = log_det + part_log_det
-        return z, log_det
+        return _in_turn(z, [(part.inverse, p, c) for part, p, c in zip(parts, params, ctx)][::-1])
 
     def start(params, x, ctx):
         started = []
@@ -67,25 +55,14 @@ def repeat(part: Bijection, blocks: int) -> Bijection:
     def context(params, cond):
         return jax.lax.map(lambda p: part.context(p, cond), params)
 
-    def run(direction, reverse):
-        def apply(params, x, ctx):
-            def body(carry, block):
-                x, log_det = carry
-                x, block_log_det = direction(block[0], x, block[1])
-                return (x, log_det + block_log_det), None
-
-            start = (x, jnp.zeros((), x.dtype))
-            return jax.lax.scan(body, start, (params, ctx), reverse=reverse)[0]
-
-        return apply
+    def forward(params, x, ctx):
+        return _scanned(lambda x, block: part.forward(block[0], x, block[1]), x, (params, ctx))
 
     def at_once(params, x, cond):
-        def body(carry, block):
-            x, log_det = carry
-            x, block_log_det = part.forward_given(block, x, cond)
-            return (x, log_det + block_log_det), None
+        return _scanned(lambda x, block: part.forward_given(block, x, cond), x, params)
 
-        return jax.lax.scan(body, (x, jnp.zeros((), x.dtype)), params)[0]
+    def inverse(params, z, ctx):
+        return _scanned(lambda z, block: part.inverse(block[0], z, block[1]), z, (params, ctx), reverse=True)
 
     def start(params, x, ctx):
         def body(x, block):
@@ -94,8 +71,9 @@ def repeat(part: Bijection, blocks: int) -> Bijection:
 
         return jax.lax.scan(body, x, (params, jax.tree.map(lambda c: jnp.swapaxes(c, 0, 1), ctx)))[1]
 
-    inverse = run(part.inverse, True) if part.inverse else None
-    return Bijection(init, context, run(part.forward, False), inverse, start if part.start else None, at_once)
+    return Bijection(
+        init, context, forward, inverse if part.inverse else None, start if part.start else None, at_once
+    )
 
 
 def inverted(part: Bijection) -> Bijection:
@@ -128,6 +106,26 @@ def subset(part: Bijection, components: Sequence[int] | np.ndarray) -> Bijection
 
     inverse = run(part.inverse) if part.inverse else None
     return Bijection(part.init, part.context, run(part.forward), inverse, start if part.start else None)
+
+
+def _in_turn(x, maps):
+    """x through (map, its params, its context or condition) one after the other, and the sum of log_dets."""
+    log_det = 0.0
+    for each, params, given in maps:
+        x, part_log_det = each(params, x, given)
+        log_det = log_det + part_log_det
+    return x, log_det
+
+
+def _scanned(block_map, x, blocks, reverse=False):
+    """The same under ``lax.scan``: block_map takes (x, leaves of one block)."""
+
+    def body(carry, block):
+        x, log_det = carry
+        x, block_log_det = block_map(x, block)
+        return (x, log_det + block_log_det), None
+
+    return jax.lax.scan(body, (x, jnp.zeros((), x.dtype)), blocks, reverse=reverse)[0]
 
 
 def _all_forward(part, params, x, ctx):

@@ -27,6 +27,7 @@ def clip(x, low, high):
     return jnp.where(x < low, low, jnp.where(x > high, high, x))
 
 
+# made again for the gradient: a dozen arrays of every block are then neither kept nor compiled
 @partial(jax.checkpoint, prevent_cse=False)
 def evaluate_bin(x, b: Bin):
     """Value and log-derivative at x, which must lie inside the bin (Eqs. (4) and (5))."""

@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxunfold.data import preprocess
 from jaxunfold.data.events import Events, concatenate
 from jaxunfold.errors import InputError
+from jaxunfold.physics.fourvectors import wrap_angle
 from jaxunfold.physics.kinematic_fit import Resolution
 from jaxunfold.physics.symmetries import reflect
 from jaxunfold.types import Anchor
@@ -73,27 +75,23 @@ def odd(names: Sequence[str], axis: str) -> np.ndarray:
 
 
 def measure(
-    p: preprocess.Pipeline,
-    resolution: Resolution | None,
-    events: Events,
-    axes: Sequence[str],
-    seen: preprocess.Seen | None = None,
+    p: preprocess.Pipeline, resolution: Resolution | None, events: Events, seen: preprocess.Seen
 ) -> preprocess.Seen:
-    """``preprocess.measure`` of the events and their images as ``augment`` has them, from that of the events alone.
+    """``preprocess.measure`` of events and their images, from that of the events alone.
 
     Args:
-      p: The pipeline. resolution: What its fit assumes. seen: ``preprocess.measure`` of the events, where at hand.
+      p: The pipeline. resolution: What its fit assumes. events: As ``augment`` has them, images behind them.
+      seen: ``preprocess.measure`` of those that are no images.
     """
-    seen = preprocess.measure(p, resolution, events) if seen is None else seen
-    for axis in axes:
-        images = mirror(events, axis)
+    # each axis has doubled what was there before
+    while (done := len(seen.features)) < len(events):
+        images = events[done : 2 * done]
         reflected = None
         if len(images) > COMPARED:
             reflected = _reflected(p, seen, preprocess.measure(p, resolution, images[:COMPARED]))
         if reflected is None:
             reflected = preprocess.measure(p, resolution, images)
-        seen = _joined(seen, reflected)
-        events = concatenate([events, images])
+        seen = jax.tree.map(lambda *parts: np.concatenate(parts), seen, reflected)
     return seen
 
 
@@ -102,7 +100,7 @@ def _reflected(p, seen, direct):
 
     direct: The same of the first images themselves.
     """
-    first = _first(seen, len(direct.features))
+    first = jax.tree.map(lambda x: x[: len(direct.features)], seen)
     features = _rule(first.features, direct.features)
     anchor = _rule(first.anchor.x, direct.anchor.x, np.array(p.coordinates.periodic))
     if features is None or anchor is None:
@@ -131,7 +129,7 @@ class _Rule(NamedTuple):
 
     def of(self, x):
         x = self.sign * x
-        return np.where(self.turned, _wrapped(np.pi + x), x).astype(np.float32)
+        return np.where(self.turned, _wrapped(np.pi + x), x)
 
 
 def _rule(values, images, periodic=False):
@@ -155,12 +153,4 @@ def _largest(off):
 
 
 def _wrapped(angle):
-    return np.pi - np.mod(np.pi - angle, 2 * np.pi)
-
-
-def _first(seen, count):
-    return jax.tree.map(lambda x: x[:count], seen)
-
-
-def _joined(a, b):
-    return jax.tree.map(lambda *x: np.concatenate(x), a, b)
+    return np.asarray(wrap_angle(jnp.asarray(angle)))

@@ -14,6 +14,12 @@ TRAINED_ROWS = 512
 """The same in training, where what it keeps for the gradient has to stay there as well."""
 
 
+def equal_size(total: int, at_most: int) -> int:
+    """The size of equal parts of at most so many, as few as there can be; the last may lack one for each of them."""
+    parts = max(1, -(-total // at_most))
+    return max(1, -(-total // parts))
+
+
 def over_events(fun: Callable, events: PyTree, rows: int = 1) -> PyTree:
     """``fun`` of every event, as ``jax.vmap(fun)(*events)``: the results do not depend on the pieces.
 
@@ -96,8 +102,7 @@ def _in_pieces(fun, events, size):
 
 def _cut_of(n, at_most):
     """(pieces, events in each), of so many at most on a CPU, and of nearly equal size."""
-    pieces = -(-n // max(at_most, 1)) if jax.default_backend() == "cpu" else 1
-    size = -(-n // pieces)
+    size = equal_size(n, max(1, at_most)) if jax.default_backend() == "cpu" else n
     return -(-n // size), size
 
 

@@ -229,9 +229,8 @@ def test_condition_matters(case):
     assert same == (case.name in UNCONDITIONAL)
 
 
-@pytest.mark.parametrize("name", [name for name in BIJECTIONS if "flow" not in name])
+@pytest.mark.parametrize("name", BIJECTIONS)
 def test_compiled_is_eager(name):
-    """Of every part that flows are made of."""
     bijection = BIJECTIONS[name]()
     params = perturbed(start_of(bijection))
     x, cond = jnp.linspace(-2.0, 2.5, DIM), jnp.ones(COND)

@@ -40,7 +40,7 @@ def test_images_are_seen_as_if_they_had_been_measured(monkeypatch, zw_events, na
     pipeline, calls = counted(build(events, SECTIONS[name]))
     images = mirror.augment(events, AXES)
     resolution = preprocess.fit_resolution(pipeline, images)
-    ours = mirror.measure(pipeline, resolution, events, AXES)
+    ours = mirror.measure(pipeline, resolution, images, preprocess.measure(pipeline, resolution, events))
     # in one piece all events, in one each the first 64 images of each axis
     assert calls == [4096] + 2 * [64]
     direct = preprocess.measure(pipeline, resolution, images)
@@ -67,8 +67,9 @@ def test_images_that_do_not_follow_by_signs_are_measured(monkeypatch, zw_events)
         return np.concatenate([features, np.exp(reco[:, 0, 3:] / reco[:, 0, :1])], axis=1), objects, anchor
 
     pipeline, calls = counted(plain._replace(measure=measure))
-    ours = mirror.measure(pipeline, None, zw_events, ("z",))
-    direct = preprocess.measure(pipeline, None, mirror.augment(zw_events, ("z",)))
+    images = mirror.augment(zw_events, ("z",))
+    ours = mirror.measure(pipeline, None, images, preprocess.measure(pipeline, None, zw_events))
+    direct = preprocess.measure(pipeline, None, images)
     for found, exact in zip(jax.tree.leaves(ours), jax.tree.leaves(direct)):
         np.testing.assert_array_equal(found, exact)
     assert len(calls) > 3
