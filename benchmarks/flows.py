@@ -6,7 +6,9 @@ PYTHON has what benchmarks/peers/requirements.txt lists. Results go to
 benchmarks/results/speed/flows.json and benchmarks/flows.md.
 """
 
+from benchmarks import command
 from benchmarks.peers import compare
+from jaxunfold import cli
 
 HEAD = """The same flow with every library, each in a process of its own on one pinned core with one thread.
 Ours is measured before each of the others, again and again; ratios are of such neighbours, medians over rounds,
@@ -20,7 +22,7 @@ def tasks(args) -> list:
     if args.smoke:
         return [("train", [64, 2]), ("log_prob", [256])]
     return [
-        *(("train", [int(b), 4 if int(b) < 2048 else 1]) for b in args.batches.split(",")),
+        *(("train", [b, 4 if b < 2048 else 1]) for b in command.numbers("--batches", args.batches)),
         ("log_prob", [args.events]),
     ]
 
@@ -30,7 +32,7 @@ def main() -> None:
     parser = compare.parser(__doc__, "affine,affine_2M,spline")
     parser.add_argument("--batches", default="512,4096")
     parser.add_argument("--events", type=int, default=65536)
-    compare.main("flows", parser.parse_args(), tasks, HEAD)
+    raise SystemExit(cli.run_command(lambda args: compare.main("flows", args, tasks, HEAD), parser))
 
 
 if __name__ == "__main__":

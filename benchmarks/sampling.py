@@ -6,7 +6,10 @@ PYTHON has what benchmarks/peers/requirements.txt lists. Results go to benchmark
 sampling.md.
 """
 
+from benchmarks import command
 from benchmarks.peers import compare
+from jaxunfold import cli
+from jaxunfold.errors import InputError
 
 HEAD = """Draws from the posteriors of events, measured as benchmarks/flows.md says. The condition network runs once
 an event with every library. The least work counts the condition's share of every block once an event, too, which only
@@ -16,14 +19,17 @@ ours does. Ours is `run.unfold`: draws as numpy arrays in the units of the table
 def tasks(args) -> list:
     """(task, its numbers)."""
     sizes = "20x5" if args.smoke else args.sizes
-    return [("sample", [int(n) for n in size.split("x")]) for size in sizes.split(",")]
+    found = [command.numbers("--sizes", size.replace("x", ",")) for size in sizes.split(",")]
+    if any(len(size) != 2 for size in found):
+        raise InputError(f"--sizes: expected EVENTSxDRAWS with commas between, found {sizes!r}")
+    return [("sample", size) for size in found]
 
 
 def main() -> None:
     """Entry point."""
     parser = compare.parser(__doc__, "affine,affine_2M,spline")
     parser.add_argument("--sizes", default="1500x60", help="events x draws, separated by commas")
-    compare.main("sampling", parser.parse_args(), tasks, HEAD)
+    raise SystemExit(cli.run_command(lambda args: compare.main("sampling", args, tasks, HEAD), parser))
 
 
 if __name__ == "__main__":

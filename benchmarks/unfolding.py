@@ -20,10 +20,11 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from benchmarks import command
 from benchmarks.peers import judge
-from benchmarks.peers.conduct import ONE_THREAD, ROOT, Worker, machine, say
+from benchmarks.peers.conduct import ONE_THREAD, ROOT, Worker, machine, pythons_of, say
 from benchmarks.unfolding_page import write_page
-from jaxunfold import saved
+from jaxunfold import cli, saved
 from jaxunfold.data.events import read, write
 from jaxunfold.data.location import resolve
 
@@ -142,10 +143,11 @@ def measure(args) -> dict:
     """All rows that are asked for, those that are there already as they are."""
     record = json.loads(RESULT.read_text()) if RESULT.exists() else {"ours": {}, "peers": {}}
     record |= {"machine": machine(), "limit": args.limit, "note": args.note or record.get("note", "")}
-    for name in args.rows.split(";"):
+    names = command.chosen("--rows", args.rows, [*OURS, *RECIPES], ";")
+    names = [name for name in names if args.again or name not in record["ours"] | record["peers"]]
+    pythons = pythons_of([RECIPES[name].library for name in names if name in RECIPES], args.peers)
+    for name in names:
         part = "ours" if name in OURS else "peers"
-        if name in record[part] and not args.again:
-            continue
         say(name)
         begin = time.monotonic()
         if name in OURS:
@@ -153,7 +155,9 @@ def measure(args) -> dict:
             record[part][name] = [ours(config, words, EPOCHS, args.core, seed) for seed in range(args.seeds)]
         else:
             with tempfile.TemporaryDirectory() as folder:
-                record[part][name] = peer(RECIPES[name], args.peers, args.core, args.limit, Path(folder))
+                record[part][name] = peer(
+                    RECIPES[name], pythons[RECIPES[name].library], args.core, args.limit, Path(folder)
+                )
                 record[part][name]["recipe"] = RECIPES[name]._asdict()
         say(f"  {time.monotonic() - begin:.0f} s of the clock, judging included")
         if RESULT.exists():  # a row that another call has measured meanwhile is kept
@@ -178,6 +182,14 @@ def smoke() -> list[dict]:
         return ours("configs/cinn_paper.py:smoke", words, EPOCHS[:1], None, 0)
 
 
+def carry_out(args: argparse.Namespace) -> None:
+    """Measure, or write the page of what was measured."""
+    if args.smoke:
+        print(json.dumps(smoke()))
+        return
+    write_page(json.loads(RESULT.read_text()) if args.page else measure(args))
+
+
 def main() -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -190,11 +202,7 @@ def main() -> None:
     parser.add_argument("--again", action="store_true", help="also rows that are there already")
     parser.add_argument("--smoke", action="store_true", help="ours alone and short; nothing is written")
     parser.add_argument("--page", action="store_true", help="write the page of the last results again")
-    args = parser.parse_args()
-    if args.smoke:
-        print(json.dumps(smoke()))
-        return
-    write_page(json.loads(RESULT.read_text()) if args.page else measure(args))
+    raise SystemExit(cli.run_command(carry_out, parser))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import optax
 from scipy.optimize import minimize
 from scipy.stats import norm
 
-from benchmarks.generation import command
+from benchmarks import command
 from jaxunfold.methods import METHODS
 from jaxunfold.metrics.amplification import equivalent_events, error_of_fractions, quantile_error
 from jaxunfold.report import style

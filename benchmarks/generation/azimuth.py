@@ -15,7 +15,7 @@ import jax
 import numpy as np
 
 import jaxunfold
-from benchmarks.generation import command
+from benchmarks import command
 from benchmarks.seeds import cell, markdown
 from jaxunfold.data import events as event_files
 from jaxunfold.metrics.azimuth import cells, evenness

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import ks_2samp
 
-from benchmarks.generation import command, panels
+from benchmarks import command
+from benchmarks.generation import panels
 from benchmarks.seeds import cell, generated, markdown
 from jaxunfold.metrics.quantiles import median_and_width
 from jaxunfold.simulation.drell_yan_met import COLUMNS

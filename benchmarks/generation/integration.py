@@ -21,7 +21,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.generation import command
+from benchmarks import command
 from benchmarks.generation.integrands import INTEGRANDS
 from jaxunfold import integration
 from jaxunfold.report import style

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from benchmarks.generation import command
+from benchmarks import command
 from benchmarks.generation import lund_planes as planes
 from benchmarks.seeds import cell, markdown
 from jaxunfold.images import generators

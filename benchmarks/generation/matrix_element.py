@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.generation import command
+from benchmarks import command
 from jaxunfold import regression
 from jaxunfold.physics import matrix_elements, phase_space
 from jaxunfold.report import style

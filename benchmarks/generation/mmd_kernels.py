@@ -15,7 +15,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from benchmarks.generation import command
+from benchmarks import command
 from benchmarks.generation.top_pairs import LEAVES, masses
 from benchmarks.seeds import cell, markdown
 from jaxunfold import config as configs

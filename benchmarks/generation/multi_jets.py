@@ -18,7 +18,8 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.stats import ks_2samp
 
-from benchmarks.generation import command, panels
+from benchmarks import command
+from benchmarks.generation import panels
 from benchmarks.seeds import cell, generated, markdown
 from jaxunfold.errors import InputError
 from jaxunfold.report import style

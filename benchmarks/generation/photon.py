@@ -14,7 +14,8 @@ import time
 import numpy as np
 from scipy.stats import norm
 
-from benchmarks.generation import command, subtracting
+from benchmarks import command
+from benchmarks.generation import subtracting
 from jaxunfold.data import events as event_files
 from jaxunfold.report import style
 from jaxunfold.unbinned import subtraction

@@ -14,7 +14,7 @@ import time
 import jax
 import numpy as np
 
-from benchmarks.generation import command
+from benchmarks import command
 from jaxunfold.report import style
 from jaxunfold.unbinned.variations import learn_weights
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import ks_2samp
 
-from benchmarks.generation import command
+from benchmarks import command
 from benchmarks.seeds import cell, generated, markdown
 from jaxunfold.data import events as event_files
 from jaxunfold.metrics.masses import peak

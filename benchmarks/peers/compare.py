@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import limit
+from benchmarks import command, limit
 from benchmarks.peers import PEERS
 from benchmarks.peers import architecture as arch
 from benchmarks.peers.conduct import OURS, ROOT, first_draws, machine, measure, pythons_of, say, start
@@ -79,7 +79,8 @@ def main(name: str, args: argparse.Namespace, tasks_of: Callable[[argparse.Names
         record = json.loads((RESULTS / f"{name}.json").read_text())
         Path(ROOT / "benchmarks" / f"{name}.md").write_text(page(name.capitalize(), head, record))
         return record
-    architectures, names = args.architectures.split(","), args.names.split(";")
+    architectures = command.chosen("--architectures", args.architectures, arch.ARCHITECTURES)
+    names = command.chosen("--names", args.names, PEERS, ";")
     args.gemm_rows = 512
     if args.smoke:
         architectures, names, args.rounds, args.gemm_rows = ["smoke"], [OURS], 1, 64

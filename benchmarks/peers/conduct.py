@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import shutil
 import statistics
 import subprocess
 import sys
@@ -11,7 +12,8 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.peers import PEERS
+from benchmarks.peers import RECIPES
+from jaxunfold.errors import InputError
 
 ROOT = Path(__file__).parents[2]
 OURS = "jaxunfold"
@@ -155,8 +157,11 @@ def first_draws(names: list[str], pythons: dict[str, str], core: int | None, arc
 
 
 def pythons_of(names: list[str], peers: str) -> dict[str, str]:
-    """The Python of each library: ours is this one."""
-    return {name: sys.executable if PEERS[name][0] == "ours" else peers for name in names}
+    """The Python of each library: ours is this one. Raises: InputError where that of the others cannot be run."""
+    others = [name for name in names if RECIPES[name][0] != "ours"]
+    if others and shutil.which(peers) is None:
+        raise InputError(f"--peers: expected a Python that has {others[0]}, found {peers!r}")
+    return {name: peers if name in others else sys.executable for name in names}
 
 
 def machine() -> dict:

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from benchmarks.generation import command, multi_jets, top_pairs
+from benchmarks import command
+from benchmarks.generation import multi_jets, top_pairs
 from jaxunfold import config
 from jaxunfold.data import events as event_files
 

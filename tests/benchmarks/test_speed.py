@@ -8,7 +8,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from benchmarks import limit, unfolding, unfolding_page
+from benchmarks import flows, limit, sampling, unfolding, unfolding_page
 from benchmarks.peers import architecture as arch
 from benchmarks.peers import page, worker
 
@@ -95,3 +95,22 @@ def test_our_whole_recipe():
     assert look["cpu"] > 0
     assert 0 < look["ks"] < 1
     assert 0.4 < look["marginal"] < 1
+
+
+@pytest.mark.parametrize(
+    ("module", "words", "message"),
+    [
+        (flows, ["--names", "nobody"], "--names: expected some of 'jaxunfold'"),
+        (flows, ["--architectures", "huge"], "--architectures: expected some of 'affine'"),
+        (flows, ["--names", "zuko", "--peers", "/no/python"], "--peers: expected a Python that has zuko"),
+        (sampling, ["--sizes", "15"], "--sizes: expected EVENTSxDRAWS"),
+        (unfolding, ["--rows", "nobody, momenta"], "--rows: expected some of 'jaxunfold'"),
+    ],
+)
+def test_bad_arguments_are_one_line_and_status_2(monkeypatch, capsys, module, words, message):
+    monkeypatch.setattr("sys.argv", [module.__name__, *words])
+    with pytest.raises(SystemExit) as stop:
+        module.main()
+    assert stop.value.code == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()[-1:]
+    assert line.startswith(f"error: {message}")

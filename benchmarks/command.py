@@ -1,4 +1,4 @@
-"""What every script of this folder does around its study: arguments, a folder to write in, errors in one line."""
+"""What a script does around its study: arguments, a folder to write in, errors in one line."""
 
 import argparse
 from collections.abc import Callable, Collection, Sequence
